@@ -1,0 +1,55 @@
+# Two commands matter: `make demo` and `make test`. Both install what they need into .venv first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
+SOURCES := airflow_provider_raydp_spcs dags tests
+
+.PHONY: demo test unit check format bench constraints wheel clean
+
+demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
+	$(BIN)/raydp-spcs demo
+
+test: $(VENV)/.installed-dev  ## every test; real parts included
+	$(BIN)/pytest
+
+unit: $(VENV)/.installed-dev  ## the quick tests only
+	$(BIN)/pytest tests/unit
+
+check: $(VENV)/.installed-dev  ## formatting, lint, types
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(VENV)/.installed-dev  ## seconds and memory of the demo
+	$(BIN)/python tests/benchmarks/demo_figures.py
+
+wheel: $(VENV)/.installed-dev
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+constraints: $(VENV)/.installed-dev  ## write down the versions that are installed
+	{ head -n 1 constraints.txt; $(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean:
+	rm -rf $(VENV) dist .raydp-spcs .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/uv:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)' here. Install Python 3.11 or newer, or run: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Run: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian, Ubuntu: apt-get install python3-venv)."; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+
+$(VENV)/.installed-local: pyproject.toml constraints.txt | $(BIN)/uv
+	@echo "Installing the pinned packages into $(VENV) ..."
+	$(UV) --editable '.[local]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/uv
+	@echo "Installing the pinned packages into $(VENV) ..."
+	$(UV) --editable '.[local,dev]'
+	@touch $(VENV)/.installed-local $@
