@@ -1,0 +1,66 @@
+"""Proof that nothing is left running: asked of Snowflake and of the operating system, not assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from airflow_provider_raydp_spcs.spcs.client import SpcsClient
+
+
+class LeftoversError(RuntimeError):
+    """Something of the demo is still there after its end; the message names it."""
+
+
+def check_services_gone(client: SpcsClient) -> None:
+    """No service and no compute pool may be left in the account.
+
+    :raises LeftoversError: names what is left.
+    """
+    services = [service.name for service in client.services.list()]
+    pools = [pool.name for pool in client.compute_pools.list()]
+    if services or pools:
+        msg = f"After the DAG run there are still services {services} and compute pools {pools}"
+        raise LeftoversError(msg)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Processes of this user that run with a file or folder below ``folder``, as ``pid command``.
+
+    Every process of the local Snowflake and of its services has the folder's path in its arguments, its working
+    directory or its environment.
+    """
+    import psutil
+
+    marker = str(folder)
+    own = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
+    found = []
+    for process in psutil.process_iter(["pid", "name"]):
+        if process.pid in own:
+            continue
+        if any(marker in text for text in _texts_of(process)):
+            found.append(f"{process.pid} {process.info['name']}")
+    return found
+
+
+def check_processes_gone(folder: Path) -> None:
+    """No process of the local Snowflake, of Ray or of Spark may be left.
+
+    :raises LeftoversError: names the processes.
+    """
+    left = processes_of(folder)
+    if left:
+        msg = f"After the end these processes of the demo still run: {', '.join(left)}"
+        raise LeftoversError(msg)
+
+
+def _texts_of(process: object) -> Iterable[str]:
+    import psutil
+
+    assert isinstance(process, psutil.Process)
+    try:
+        yield from process.cmdline()
+        yield process.cwd()
+        yield from process.environ().values()
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return

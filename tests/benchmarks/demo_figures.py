@@ -1,0 +1,100 @@
+"""The figures of the demo on this machine: seconds, seconds until the cluster is ready, peak memory.
+
+Run by ``make bench``. Memory is the proportional set size (shared pages counted once) of every process of the demo,
+sampled each second: Airflow, the local Snowflake, Ray and Spark.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from airflow_provider_raydp_spcs.cli.demo.leftovers import processes_of
+
+LIMITS = {"demo seconds": 240.0, "cluster ready seconds": 45.0, "peak memory GB": 8.0}
+
+
+class MemorySampler(threading.Thread):
+    """Keeps the greatest sum of memory that the processes of a folder held together."""
+
+    def __init__(self, folder: Path, root: int) -> None:
+        super().__init__(daemon=True)
+        self._folder, self._root = folder, root
+        self.peak = 0
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopped.wait(1.0):
+            self.peak = max(self.peak, sum(map(_proportional_set_size, self._pids())))
+
+    def _pids(self) -> set[int]:
+        try:
+            tree = {child.pid for child in psutil.Process(self._root).children(recursive=True)} | {self._root}
+        except psutil.NoSuchProcess:
+            tree = set()
+        return tree | {int(line.split()[0]) for line in processes_of(self._folder)}
+
+
+def _proportional_set_size(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_full_info().pss)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return 0
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        report = folder / "report.json"
+        start = time.monotonic()
+        demo = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "airflow_provider_raydp_spcs.cli",
+                "demo",
+                "--folder",
+                name,
+                "--report",
+                str(report),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        sampler = MemorySampler(folder, demo.pid)
+        sampler.start()
+        code = demo.wait()
+        seconds = time.monotonic() - start
+        sampler.stopped.set()
+        if code:
+            return code
+        result = json.loads(report.read_text())
+    (tasks,) = result["tasks"].values()
+    figures = {
+        "demo seconds": round(seconds, 1),
+        "cluster ready seconds": round(tasks["create_cluster"], 1),
+        "peak memory GB": round(sampler.peak / 1e9, 2),
+    }
+    machine = (
+        f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB, Python {platform.python_version()}"
+    )
+    print(
+        json.dumps(
+            {"machine": machine, "figures": figures, "limits": LIMITS, "tasks": tasks, **result["phases"]}, indent=2
+        )
+    )
+    for figure, value in figures.items():
+        print(f"{figure}: {value} ({'within' if value <= LIMITS[figure] else 'ABOVE'} {LIMITS[figure]:g})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,2 @@
+print("the last words of the driver")
+raise SystemExit("failed on purpose")
