@@ -51,8 +51,8 @@ def executors(local_snowflake: dict[str, str]) -> Iterator[ExecutorWatch]:
 def assert_nothing_left(environment: dict[str, str]) -> None:
     with connect(environment) as connection:
         client = client_of(connection)
-        assert client.services.list() == []
-        assert client.compute_pools.list() == []
+        assert client.services.show() == []
+        assert client.compute_pools.show() == []
 
 
 def test_executors_run_on_both_workers_and_the_rows_are_right(
@@ -83,6 +83,6 @@ def test_a_failing_job_fails_the_run_keeps_its_logs_and_leaves_nothing(
     assert "the last words of the driver" in run.log.read_text()
     assert_nothing_left(local_snowflake)
     with connect(local_snowflake) as connection:
-        names = [file.name for file in client_of(connection).stages.list(f"{LOGS}/FAILING_ETL")]
+        names = [file.name for file in client_of(connection).stages.files(f"{LOGS}/FAILING_ETL")]
     kinds = {name.split("/")[6] for name in names}
     assert {"driver.log", "containers"} <= kinds, names

@@ -113,4 +113,4 @@ class Demo:
 
     @staticmethod
     def _log_files(client: SpcsClient) -> list[tuple[str, int]]:
-        return [(file.name, file.size) for file in client.stages.list(f"@{LOGS_STAGE}")]
+        return [(file.name, file.size) for file in client.stages.files(f"@{LOGS_STAGE}")]

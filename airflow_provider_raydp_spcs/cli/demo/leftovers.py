@@ -17,8 +17,8 @@ def check_services_gone(client: SpcsClient) -> None:
 
     :raises LeftoversError: names what is left.
     """
-    services = [service.name for service in client.services.list()]
-    pools = [pool.name for pool in client.compute_pools.list()]
+    services = [service.name for service in client.services.show()]
+    pools = [pool.name for pool in client.compute_pools.show()]
     if services or pools:
         msg = f"After the DAG run there are still services {services} and compute pools {pools}"
         raise LeftoversError(msg)

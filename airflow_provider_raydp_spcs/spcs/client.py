@@ -1,0 +1,33 @@
+"""The client: everything this package asks Snowflake for, over one session."""
+
+from __future__ import annotations
+
+from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePools
+from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
+from airflow_provider_raydp_spcs.spcs.services import Services
+from airflow_provider_raydp_spcs.spcs.session import Session
+from airflow_provider_raydp_spcs.spcs.stages import Stages
+
+
+class SpcsClient:
+    """Compute pools, services and stages.
+
+    :param session: over which statements go; see :mod:`airflow_provider_raydp_spcs.spcs.session`.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.compute_pools = ComputePools(session)
+        self.services = Services(session)
+        self.stages = Stages(session)
+
+    def current_schema(self) -> tuple[str, str]:
+        """Database and schema of the session.
+
+        :raises InvalidValueError: the session has none.
+        """
+        (row,) = self.session.execute("SELECT CURRENT_DATABASE() AS D, CURRENT_SCHEMA() AS S")
+        if not row["d"] or not row["s"]:
+            msg = "the session has no current database and schema; name both in the connection or in the cluster"
+            raise InvalidValueError(msg)
+        return str(row["d"]), str(row["s"])

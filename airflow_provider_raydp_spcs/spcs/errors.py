@@ -1,0 +1,106 @@
+"""What can go wrong when talking to Snowflake, with Snowflake's own number and SQLSTATE.
+
+Numbers and wordings are those of the SPCS reference, part 2.9.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SpcsError(Exception):
+    """Root of everything this room raises on purpose.
+
+    :param message: what is wrong, what is allowed, what to do next.
+    :param number: Snowflake's error number (``errno``), where Snowflake raised it.
+    :param sqlstate: the SQLSTATE beside it.
+    """
+
+    def __init__(self, message: str, number: int | None = None, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.number = number
+        self.sqlstate = sqlstate
+
+
+class StatementFailedError(SpcsError):
+    """Snowflake refused a statement, for a reason that has no class of its own here."""
+
+    numbers: ClassVar[frozenset[int]] = frozenset()
+
+
+class ObjectDoesNotExistError(StatementFailedError):
+    """An object is not there, or the role may not see it."""
+
+    numbers = frozenset({2003, 2043})
+
+
+class ObjectAlreadyExistsError(StatementFailedError):
+    """An object of this name is there already."""
+
+    numbers = frozenset({2002})
+
+
+class InsufficientPrivilegesError(StatementFailedError):
+    """The role lacks a privilege; ``SHOW GRANTS TO ROLE`` tells what it has."""
+
+    numbers = frozenset({3001})
+
+
+class SqlSyntaxError(StatementFailedError):
+    """Snowflake could not read the statement."""
+
+    numbers = frozenset({1003, 1420})
+
+
+class InvalidSpecificationError(StatementFailedError):
+    """A service specification breaks a rule; raised before sending, or by Snowflake."""
+
+    numbers = frozenset({395018, 395069})
+
+
+class CapacityError(StatementFailedError):
+    """The compute pool cannot grow: the cloud has no node to give, or MAX_NODES is reached."""
+
+    numbers = frozenset({392507, 392508})
+
+
+class AuthenticationError(StatementFailedError):
+    """Snowflake does not accept who we say we are, or the session has ended."""
+
+    numbers = frozenset({250001, 390100, 390101, 390104, 390111, 390112, 390114, 390144, 390303, 390422})
+
+
+class SnowflakeUnreachableError(SpcsError):
+    """No answer from Snowflake: wrong host or port, no network, or an untrusted certificate."""
+
+
+class InvalidIdentifierError(SpcsError, ValueError):
+    """A name cannot be used as a plain Snowflake identifier."""
+
+
+class InvalidValueError(SpcsError, ValueError):
+    """A property's value lies outside what Snowflake allows."""
+
+
+class UnknownInstanceFamilyError(SpcsError, ValueError):
+    """No instance family has this name."""
+
+
+_BY_NUMBER: dict[int, type[StatementFailedError]] = {
+    number: kind for kind in StatementFailedError.__subclasses__() for number in kind.numbers
+}
+_UNREACHABLE = frozenset({250003, 251001, 251011, 251012})
+
+
+def translate(error: Exception) -> SpcsError:
+    """The error of this room for one that the connector or Snowpark raised.
+
+    Works on anything with ``errno``/``sqlstate``/``msg`` (connector) or ``sql_error_code``/``raw_message`` (Snowpark).
+    """
+    number = getattr(error, "errno", None) or getattr(error, "sql_error_code", None)
+    sqlstate = getattr(error, "sqlstate", None)
+    message = str(getattr(error, "raw_message", None) or getattr(error, "msg", None) or error)
+    if number in _UNREACHABLE:
+        hint = " Check host, port, network and, for a local Snowflake, REQUESTS_CA_BUNDLE (raydp-spcs local env)."
+        return SnowflakeUnreachableError(message + hint, number, sqlstate)
+    return _BY_NUMBER.get(number or 0, StatementFailedError)(message, number, sqlstate)

@@ -1,0 +1,68 @@
+"""The small protocol behind which Snowflake stands, and adapters for the two clients people have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_raydp_spcs.spcs.errors import translate
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.snowpark import Session as Snowpark
+
+Row = dict[str, Any]
+
+
+class Session(Protocol):
+    """Something that executes one SQL statement."""
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> list[Row]:
+        """Execute a statement and return its rows, column names in lower case.
+
+        :param sql: one statement; ``%s`` stands for a value, a literal per cent sign is ``%%`` where params are given.
+        :param params: values for the ``%s`` marks.
+        :raises SpcsError: Snowflake refused it or could not be reached.
+        """
+        ...
+
+
+class ConnectorSession:
+    """Session over a connection of snowflake-connector-python."""
+
+    def __init__(self, connection: SnowflakeConnection) -> None:
+        self.connection = connection
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> list[Row]:
+        """See :class:`Session`."""
+        import snowflake.connector.errors as connector_errors
+
+        with self.connection.cursor() as cursor:
+            try:
+                cursor.execute(sql, tuple(params) if params else None)
+                names = [column.name.lower() for column in cursor.description or ()]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            except connector_errors.Error as error:
+                raise translate(error) from error
+
+
+class SnowparkSession:
+    """Session over a Snowpark session, as Streamlit in Snowflake hands it out."""
+
+    def __init__(self, session: Snowpark) -> None:
+        self.session = session
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> list[Row]:
+        """See :class:`Session`. Snowpark marks values with ``?``, so the marks are rewritten."""
+        from snowflake.snowpark.exceptions import SnowparkClientException
+
+        try:
+            if params:
+                text = "?".join(part.replace("%%", "%") for part in sql.split("%s"))
+                rows = self.session.sql(text, params=list(params)).collect()
+            else:
+                rows = self.session.sql(sql).collect()
+        except SnowparkClientException as error:
+            raise translate(error) from error
+        # Snowpark keeps the quotes of lower-case column names such as those of SHOW.
+        return [{name.strip('"').lower(): value for name, value in row.as_dict().items()} for row in rows]

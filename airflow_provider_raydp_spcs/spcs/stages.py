@@ -1,0 +1,67 @@
+"""Stages: files in Snowflake (SPCS reference, part 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_provider_raydp_spcs.spcs import rows, sql
+from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
+from airflow_provider_raydp_spcs.spcs.session import Row, Session
+
+
+@dataclass(frozen=True)
+class StageFile:
+    """One row of LIST: ``name`` is ``<stage in lower case>/<path>``, ``size`` bytes."""
+
+    name: str
+    size: int
+    md5: str
+
+    @property
+    def path(self) -> str:
+        """The path inside the stage."""
+        return self.name.partition("/")[2]
+
+
+class Stages:
+    """Statements about stages. Paths are ``@[database.][schema.]stage[/path]``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(self, source: Path | str, target: str, *, overwrite: bool = True, parallel: int = 4) -> list[Row]:
+        """Upload a file, or the files that a glob names, uncompressed.
+
+        :param source: local path; ``*`` and ``?`` in its last part match files.
+        :param target: folder on a stage.
+        :returns: Snowflake's rows: source, target, sizes, status UPLOADED or SKIPPED.
+        :raises InvalidValueError: no file is there; nothing was sent.
+        """
+        path = Path(source).absolute()
+        if not any(path.parent.glob(path.name)):
+            msg = f"there is no file {str(path)!r} to put on {target}"
+            raise InvalidValueError(msg)
+        uri = sql.literal(f"file://{path}")
+        return self._session.execute(
+            f"PUT {uri} {sql.stage_path(target)} PARALLEL = {parallel} AUTO_COMPRESS = FALSE "
+            f"OVERWRITE = {sql.boolean(overwrite)}"
+        )
+
+    def get(self, source: str, folder: Path | str, *, pattern: str | None = None) -> list[Row]:
+        """Download files into a local folder; folders of the stage are flattened."""
+        target = Path(folder).absolute()
+        target.mkdir(parents=True, exist_ok=True)
+        matching = f" PATTERN = {sql.literal(pattern)}" if pattern else ""
+        return self._session.execute(f"GET {sql.stage_path(source)} {sql.literal(f'file://{target}/')}{matching}")
+
+    def files(self, path: str, *, pattern: str | None = None) -> list[StageFile]:
+        """The files whose path starts with the given one."""
+        matching = f" PATTERN = {sql.literal(pattern)}" if pattern else ""
+        found = self._session.execute(f"LIST {sql.stage_path(path)}{matching}")
+        return [StageFile(rows.text(row, "name"), rows.number(row, "size"), rows.text(row, "md5")) for row in found]
+
+    def remove(self, path: str, *, pattern: str | None = None) -> list[str]:
+        """Remove the files whose path starts with the given one; answer their names."""
+        matching = f" PATTERN = {sql.literal(pattern)}" if pattern else ""
+        return [rows.text(row, "name") for row in self._session.execute(f"REMOVE {sql.stage_path(path)}{matching}")]
