@@ -1,0 +1,32 @@
+"""What a job imports inside the cluster: a Spark session, Snowflake tables in and out, a connection.
+
+Everything is imported at first use, so that a job pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.runtime.connection import connection
+    from airflow_provider_raydp_spcs.runtime.session import spark_session
+    from airflow_provider_raydp_spcs.runtime.tables import read_query, read_table, write_table
+
+__all__ = ["connection", "read_query", "read_table", "spark_session", "write_table"]
+
+_HOME = {
+    "connection": "connection",
+    "read_query": "tables",
+    "read_table": "tables",
+    "spark_session": "session",
+    "write_table": "tables",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -62,7 +62,7 @@ def session_tokens(connection: SnowflakeConnection) -> IngressTokens:
 
         try:
             # The connector has no public way to ask for one; Snowflake's own command line does the same.
-            reply = connection._rest._token_request("ISSUE")  # type: ignore[union-attr]
+            reply = connection._rest._token_request("ISSUE")
         except connector_errors.Error as error:
             raise translate(error) from error
         if not reply.get("success", True) or not (reply.get("data") or {}).get("sessionToken"):

@@ -1,0 +1,101 @@
+"""What a node is told: environment variables that the cluster's specification sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from airflow_provider_raydp_spcs.node.errors import SettingError
+
+# Ray's sockets lie in <temp dir>/session_<date>_<time>_<microseconds>_<pid>/sockets/plasma_store,
+# and a socket's path may have 107 bytes.
+MAX_RAY_DIR: Final = 40
+
+
+class Role(StrEnum):
+    """What a node is in its cluster."""
+
+    HEAD = "head"
+    WORKER = "worker"
+    CUSTOM_WORKER = "custom-worker"
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """One node's settings.
+
+    :param num_cpus: what Ray hands out, not what there is; 0 keeps all work off the node.
+    :param memory_bytes: Ray's logical memory; None lets Ray decide.
+    :param object_store_bytes: size of the object store; None lets Ray decide.
+    :param resources: Ray's custom resources.
+    :param ray_dir: Ray's temporary folder.
+    :param head_address: ``name:port`` of the head's GCS; None on the head.
+    :param head_timeout: seconds that a worker waits for its head.
+    """
+
+    role: Role
+    cluster: str
+    group: str
+    num_cpus: int
+    num_gpus: int
+    memory_bytes: int | None
+    object_store_bytes: int | None
+    resources: Mapping[str, float]
+    ray_dir: Path
+    head_address: str | None
+    head_timeout: float
+
+    @classmethod
+    def read(cls, role: Role, environment: Mapping[str, str]) -> NodeSettings:
+        """Read the variables ``RAYDP_…``.
+
+        :raises SettingError: names the variable, its value, and what is allowed.
+        """
+        ray_dir = Path(environment.get("RAYDP_RAY_DIR", "/tmp/ray"))  # noqa: S108 - Ray's own default
+        if len(str(ray_dir)) > MAX_RAY_DIR:
+            msg = (
+                f"RAYDP_RAY_DIR is {str(ray_dir)!r}, {len(str(ray_dir))} characters long; at most {MAX_RAY_DIR} leave room "
+                "for the sockets that Ray makes below it"
+            )
+            raise SettingError(msg)
+        head = environment.get("RAYDP_HEAD_ADDRESS")
+        if role is not Role.HEAD and not (head and head.rpartition(":")[2].isdigit()):
+            msg = f"RAYDP_HEAD_ADDRESS is {head!r}; a {role} needs the head's name:port, such as my-cluster-head:6379"
+            raise SettingError(msg)
+        return cls(
+            role=role,
+            cluster=environment.get("RAYDP_CLUSTER", ""),
+            group=environment.get("RAYDP_NODE_GROUP", role.value),
+            num_cpus=_whole(environment, "RAYDP_NUM_CPUS", 0) or 0,
+            num_gpus=_whole(environment, "RAYDP_NUM_GPUS", 0) or 0,
+            memory_bytes=_whole(environment, "RAYDP_MEMORY_BYTES", None),
+            object_store_bytes=_whole(environment, "RAYDP_OBJECT_STORE_BYTES", None),
+            resources=_resources(environment),
+            ray_dir=ray_dir,
+            head_address=None if role is Role.HEAD else head,
+            head_timeout=float(_whole(environment, "RAYDP_HEAD_TIMEOUT_SECONDS", 120) or 0),
+        )
+
+
+def _whole(environment: Mapping[str, str], name: str, default: int | None) -> int | None:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    if not text.isdigit():
+        msg = f"{name} is {text!r}; allowed are whole numbers from 0"
+        raise SettingError(msg)
+    return int(text)
+
+
+def _resources(environment: Mapping[str, str]) -> dict[str, float]:
+    text = environment.get("RAYDP_RESOURCES") or "{}"
+    try:
+        found = json.loads(text)
+        return {str(name): float(amount) for name, amount in found.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        msg = f'RAYDP_RESOURCES is {text!r}; write a JSON mapping of names to amounts, such as {{"worker": 3}}'
+        raise SettingError(msg) from error

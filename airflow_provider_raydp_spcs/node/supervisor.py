@@ -1,0 +1,126 @@
+"""A node's main process: starts Ray, hands on signals, ends with a reason."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from types import FrameType
+
+from airflow_provider_raydp_spcs.node import health
+from airflow_provider_raydp_spcs.node.address import own_address
+from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, NodeError
+from airflow_provider_raydp_spcs.node.java import find_java
+from airflow_provider_raydp_spcs.node.node_ports import head_gcs
+from airflow_provider_raydp_spcs.node.ray_command import ray_command, ray_environment
+from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
+
+_STOP_SECONDS = 20
+"""Within the 30 s that the platform leaves between SIGTERM and SIGKILL (SPCS reference 2.3)."""
+_TAIL_LINES = 15
+
+
+def run(role: Role) -> int:
+    """Run a node until it is told to stop or Ray ends; answer the exit code."""
+    try:
+        return _run(NodeSettings.read(role, os.environ))
+    except NodeError as error:
+        say(f"this {role} cannot run: {error}")
+        return 1
+
+
+def _run(settings: NodeSettings) -> int:
+    address = own_address()
+    environment = ray_environment(settings, address, find_java(), os.environ)
+    stopping = _StopSignals()
+    settings.ray_dir.mkdir(parents=True, exist_ok=True)
+    server = health.serve(address, lambda: health.ray_is_ready(settings, address))
+    try:
+        if settings.head_address is not None:
+            wait_for_head(settings.head_address, settings.head_timeout)
+        say(f"starting Ray as {settings.role} of cluster {settings.cluster or '(no name)'} at {address}")
+        process = subprocess.Popen(ray_command(settings, address), env=environment)
+        stopping.watch(process)
+        code = process.wait()
+    finally:
+        server.shutdown()
+    if stopping.signal is not None:
+        say(f"stopped on {signal.Signals(stopping.signal).name}")
+        return 0
+    say(f"Ray ended by itself with exit code {code}{_last_words(settings.ray_dir)}")
+    return code or 1
+
+
+def wait_for_head(head_address: str, timeout: float) -> None:
+    """Wait until the head's GCS takes connections.
+
+    :raises HeadUnreachableError: it did not within ``timeout`` seconds.
+    """
+    host, _, port = head_gcs(head_address).rpartition(":")
+    deadline = time.monotonic() + timeout
+    reason: OSError | None = None
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError as error:
+            reason = error
+            time.sleep(0.25)
+        else:
+            return
+    msg = f"the head {head_address} did not answer within {timeout:g} s ({reason}); look at the head service's log"
+    raise HeadUnreachableError(msg)
+
+
+def say(text: str) -> None:
+    """One line in the container's log."""
+    sys.stdout.write(f"raydp node: {text}\n")
+    sys.stdout.flush()
+
+
+class _StopSignals:
+    """Remembers that the node was told to stop, and tells Ray."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def watch(self, process: subprocess.Popen[bytes]) -> None:
+        """From now on a signal goes to this process; one that came before is handed on."""
+        self._process = process
+        if self.signal is not None:
+            process.terminate()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.signal = number
+        if self._process is None:
+            raise SystemExit(0)
+        self._process.terminate()
+        signal.signal(signal.SIGALRM, self._kill)
+        signal.alarm(_STOP_SECONDS)
+
+    def _kill(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self._process is not None:
+            self._process.kill()
+
+
+def _last_words(ray_dir: Path) -> str:
+    """The end of the log in which Ray tells which of its processes died, and how."""
+    logs = ray_dir / "session_latest" / "logs"
+    for name in ("ray_process_exit.log", "raylet.err", "gcs_server.err"):
+        try:
+            with (logs / name).open(errors="replace") as file:
+                tail = "".join(deque(file, _TAIL_LINES)).strip()
+        except OSError:
+            continue
+        if tail:
+            return f"; {name} ends with:\n{tail}"
+    return ""

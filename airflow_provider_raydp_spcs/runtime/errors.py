@@ -1,0 +1,23 @@
+"""What a job can run into inside the cluster."""
+
+from __future__ import annotations
+
+
+class RuntimeRoomError(Exception):
+    """Root of the errors of this room."""
+
+
+class SparkSizeError(RuntimeRoomError):
+    """The Spark session that was asked for does not fit the cluster; the message has the arithmetic."""
+
+
+class NotInsideSnowflakeError(RuntimeRoomError):
+    """Something of the platform is missing: the job does not run in a service."""
+
+
+class ApplicationError(RuntimeRoomError):
+    """The job's code is not where the submitter put it, or is not what it put there."""
+
+
+class TableError(RuntimeRoomError):
+    """A table cannot be read or written as asked."""

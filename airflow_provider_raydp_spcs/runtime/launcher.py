@@ -1,0 +1,57 @@
+"""Running a job's application from the artifacts stage, once it is really there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import runpy
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from airflow_provider_raydp_spcs.runtime.errors import ApplicationError
+
+WAIT_SECONDS: Final = 60.0
+"""A file that was just put on a stage appears in its mounts quickly, but not at once (SPCS reference, part 5)."""
+
+
+def run_application(
+    relative: str, sha256: str, arguments: Sequence[str], *, wait_seconds: float = WAIT_SECONDS
+) -> None:
+    """Wait for the application to appear with the expected content, then run it as ``__main__``.
+
+    :param relative: its path below the folder in which the artifacts stage is mounted.
+    :param sha256: checksum of its content, in hexadecimal digits.
+    :raises ApplicationError: not there in time, other content, or a path outside the folder.
+    """
+    folder = os.environ.get("RAYDP_ARTIFACTS_DIR")
+    if not folder:
+        msg = "RAYDP_ARTIFACTS_DIR is not set; the cluster's nodes mount the artifacts stage there"
+        raise ApplicationError(msg)
+    path = (Path(folder) / relative).resolve()
+    if not path.is_relative_to(Path(folder).resolve()):
+        msg = f"the application {relative!r} lies outside the artifacts stage"
+        raise ApplicationError(msg)
+    _wait_for(path, sha256, wait_seconds)
+    sys.argv = [str(path), *arguments]
+    sys.path.insert(0, str(path.parent))
+    runpy.run_path(str(path), run_name="__main__")
+
+
+def _wait_for(path: Path, sha256: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    found = None
+    while True:
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            found = None
+        if found == sha256:
+            return
+        if time.monotonic() >= deadline:
+            state = "is not there" if found is None else f"has the checksum {found}, not {sha256}"
+            msg = f"the application {path.name} {state} after {seconds:g} s; was it put on the artifacts stage of this cluster?"
+            raise ApplicationError(msg)
+        time.sleep(0.5)

@@ -1,0 +1,79 @@
+"""A Spark session on the cluster, through RayDP."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.runtime.sizing import SparkSize, size_spark, worker_nodes
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_EXECUTOR = "spark.ray.raydp_spark_executor.actor.resource"
+_MASTER = "spark.ray.raydp_spark_master.actor.resource"
+
+
+@contextmanager
+def spark_session(
+    app_name: str | None = None,
+    *,
+    executors: int | None = None,
+    executor_cores: int | None = None,
+    executor_memory_mib: int | None = None,
+    configs: Mapping[str, str] | None = None,
+) -> Iterator[SparkSession]:
+    """A Spark session sized from the cluster's real resources; stopped at the end of the block.
+
+    :param app_name: unique in the cluster; by default from the Ray job, so that jobs side by side do not collide.
+    :param executors: how many; by default one on each worker node.
+    :param executor_cores: task slots of each.
+    :param executor_memory_mib: heap of each in MiB.
+    :param configs: Spark settings that win over those made here.
+    :raises SparkSizeError: what is asked for fits on no node.
+    """
+    import ray
+    import raydp
+
+    if not ray.is_initialized():
+        ray.init(address="auto", log_to_driver=False)
+    size = size_spark(
+        worker_nodes(ray.nodes()), executors=executors, cores=executor_cores, memory_mib=executor_memory_mib
+    )
+    print(f"Spark session: {size}", flush=True)  # noqa: T201 - the driver's log is the job's output
+    spark = raydp.init_spark(
+        app_name or f"raydp-{ray.get_runtime_context().get_job_id()}",
+        size.executors,
+        size.cores,
+        f"{size.memory_mib}m",
+        configs={**spark_settings(size), **(configs or {})},
+    )
+    try:
+        yield spark
+    finally:
+        raydp.stop_spark()
+
+
+def spark_settings(size: SparkSize) -> dict[str, str]:
+    """Spark's settings for a size: executors on worker nodes only, every port pinned and declared.
+
+    RayDP's master runs on the head, beside the driver; it takes none of the workers' CPUs.
+    """
+    return {
+        f"{_EXECUTOR}.cpu": str(size.actor_cpus),
+        f"{_EXECUTOR}.worker": str(size.actor_worker_resource),
+        f"{_MASTER}.CPU": "0",
+        f"{_MASTER}.node:__internal_head__": "0.001",
+        "spark.driver.port": str(ports.SPARK_DRIVER),
+        "spark.blockManager.port": str(ports.SPARK_BLOCK_MANAGER),
+        "spark.ui.port": str(ports.SPARK_UI),
+        "spark.port.maxRetries": str(ports.SPARK_PORT_RETRIES),
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": str(size.shuffle_partitions),
+        "spark.default.parallelism": str(size.shuffle_partitions),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.local.dir": os.environ.get("RAYDP_RAY_DIR", "/tmp"),  # noqa: S108 - Spark's own default
+    }
