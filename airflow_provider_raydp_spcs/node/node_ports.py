@@ -50,7 +50,7 @@ def node_ports(address: str) -> NodePorts:
             worker_ports=ports.WORKER_PORTS,
         )
     first = _FIRST + _BLOCK * (int(ipaddress.ip_address(address)) % _BLOCKS)
-    return NodePorts(*range(first, first + _BLOCK), None)
+    return NodePorts(*range(first, first + 8), worker_ports=None)  # type: ignore[misc]
 
 
 def head_gcs(head_address: str) -> str:

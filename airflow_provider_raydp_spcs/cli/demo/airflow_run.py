@@ -98,8 +98,7 @@ class Airflow:
                 errors="replace",
             )
             try:
-                assert process.stdout is not None
-                for line in process.stdout:
+                for line in process.stdout or ():
                     file.write(line)
                     file.flush()
                     reader.read(line)

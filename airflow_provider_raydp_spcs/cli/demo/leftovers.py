@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
+
+if TYPE_CHECKING:
+    import psutil
 
 
 class LeftoversError(RuntimeError):
@@ -54,10 +58,9 @@ def check_processes_gone(folder: Path) -> None:
         raise LeftoversError(msg)
 
 
-def _texts_of(process: object) -> Iterable[str]:
+def _texts_of(process: psutil.Process) -> Iterable[str]:
     import psutil
 
-    assert isinstance(process, psutil.Process)
     try:
         yield from process.cmdline()
         yield process.cwd()

@@ -1,0 +1,142 @@
+"""Bringing the local Snowflake up and down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
+from airflow_provider_raydp_spcs.local.paths import Paths, default_home
+from airflow_provider_raydp_spcs.local.server import is_alive
+
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 60.0
+MIN_MEMORY_BYTES: Final = 4 * 1024**3
+
+
+class NotRunningError(LocalSnowflakeError):
+    """There is no server."""
+
+
+class DidNotStartError(LocalSnowflakeError):
+    """The server ended, or did not answer in time; the message has the end of its log."""
+
+
+class TooLittleMemoryError(LocalSnowflakeError):
+    """A cluster of three nodes does not fit into this machine's memory."""
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that answers."""
+
+    home: Path
+    pid: int
+    port: int
+
+
+def up(home: Path | None, *, port: int, images: Path, provisioning_seconds: float = 0.0) -> RunningServer:
+    """Start a server in the background and wait until it answers; one that runs already is used.
+
+    :raises LocalSnowflakeError: it cannot start.
+    """
+    paths = Paths((home or default_home()).absolute())
+    running = _running(paths)
+    if running is not None:
+        return running
+    _check_memory()
+    paths.prepare()
+    log = paths.logs / "server.log"
+    command = [sys.executable, "-m", "airflow_provider_raydp_spcs.local.server", "--home", str(paths.home)]
+    command += ["--images", str(images), "--port", str(port), "--provisioning-seconds", str(provisioning_seconds)]
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        running = _running(paths)
+        if running is not None and running.pid == process.pid:
+            return running
+        if process.poll() is not None:
+            msg = f"the local Snowflake did not start:\n{_tail(log)}"
+            raise DidNotStartError(msg)
+        time.sleep(0.1)
+    process.terminate()
+    msg = f"the local Snowflake did not answer within {START_SECONDS:g} s; its log {log} ends with:\n{_tail(log)}"
+    raise DidNotStartError(msg)
+
+
+def status(home: Path | None) -> RunningServer:
+    """The running server.
+
+    :raises NotRunningError: there is none.
+    """
+    paths = Paths((home or default_home()).absolute())
+    running = _running(paths)
+    if running is None:
+        msg = f"no local Snowflake runs with the home {paths.home}; start one: raydp-spcs local up"
+        raise NotRunningError(msg)
+    return running
+
+
+def down(home: Path | None) -> str:
+    """Stop the server and everything in it; answer what was done, in words.
+
+    :raises LocalSnowflakeError: it does not end.
+    """
+    from airflow_provider_raydp_spcs.local.runtimes.process import ProcessRuntime
+
+    paths = Paths((home or default_home()).absolute())
+    running = _running(paths)
+    if running is not None:
+        os.kill(running.pid, signal.SIGTERM)
+        _wait_for_end(paths, running.pid)
+    swept = ProcessRuntime(paths.identity).sweep() if sys.platform == "linux" else 0
+    if running is None:
+        return f"No local Snowflake was running; ended {swept} processes that one had left behind."
+    return "The local Snowflake is down; nothing of it runs any more."
+
+
+def _wait_for_end(paths: Paths, pid: int) -> None:
+    deadline = time.monotonic() + STOP_SECONDS
+    while _running(paths) is not None:
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            deadline += 10
+        time.sleep(0.1)
+
+
+def _running(paths: Paths) -> RunningServer | None:
+    try:
+        facts = json.loads(paths.server.read_text())
+    except (OSError, ValueError):
+        return None
+    if not is_alive(facts):
+        return None
+    return RunningServer(paths.home, int(facts["pid"]), int(facts["port"]))
+
+
+def _check_memory() -> None:
+    import psutil
+
+    available = psutil.virtual_memory().available
+    if available < MIN_MEMORY_BYTES:
+        msg = (
+            f"this machine has {available / 1024**3:.1f} GiB of memory available; a small cluster takes "
+            f"{MIN_MEMORY_BYTES // 1024**3} GiB. End other programs first"
+        )
+        raise TooLittleMemoryError(msg)
+
+
+def _tail(log: Path) -> str:
+    with log.open(errors="replace") as file:
+        return "".join(deque(file, 25)).strip()

@@ -1,0 +1,63 @@
+"""How the local Snowflake says no: number, SQLSTATE and wording of the real one (SPCS reference 2.9)."""
+
+from __future__ import annotations
+
+
+class LocalSnowflakeError(RuntimeError):
+    """The local Snowflake cannot be started, stopped or used; the message says what to do."""
+
+
+class SnowflakeFault(Exception):  # noqa: N818 - it is an answer to a client, not a defect
+    """An answer ``success: false``.
+
+    :param number: Snowflake's error number.
+    :param sqlstate: the SQLSTATE beside it.
+    """
+
+    def __init__(self, number: int, sqlstate: str, message: str) -> None:
+        super().__init__(message)
+        self.number = number
+        self.sqlstate = sqlstate
+        self.message = message
+
+
+def does_not_exist(kind: str, name: str) -> SnowflakeFault:
+    """The object is not there, or may not be seen."""
+    return SnowflakeFault(2003, "02000", f"SQL compilation error:\n{kind} '{name}' does not exist or not authorized.")
+
+
+def already_exists(name: str) -> SnowflakeFault:
+    """An object of this name is there."""
+    return SnowflakeFault(2002, "42710", f"SQL compilation error:\nObject '{name}' already exists.")
+
+
+def syntax_error(position: int, token: str) -> SnowflakeFault:
+    """The text cannot be read from here on."""
+    text = f"SQL compilation error:\nsyntax error line 1 at position {position} unexpected '{token}'."
+    return SnowflakeFault(1003, "42000", text)
+
+
+def invalid_value(text: str) -> SnowflakeFault:
+    """A property has a value that is not allowed."""
+    return SnowflakeFault(1420, "22023", f"SQL compilation error:\n{text}")
+
+
+def invalid_spec(text: str) -> SnowflakeFault:
+    """A service specification breaks a rule."""
+    return SnowflakeFault(395018, "22023", text)
+
+
+def cannot(text: str) -> SnowflakeFault:
+    """The operation is not possible in the object's present state."""
+    return SnowflakeFault(2043, "02000", f"SQL compilation error:\n{text}")
+
+
+def unsupported(what: str) -> SnowflakeFault:
+    """The real Snowflake can do this, the local one cannot."""
+    return SnowflakeFault(2, "0A000", f"Unsupported feature '{what}' (of the local Snowflake).")
+
+
+def no_schema(verb: str) -> SnowflakeFault:
+    """The session has no current schema and the name has none either."""
+    text = f"Cannot perform {verb}. This session does not have a current schema. Call 'USE SCHEMA', or use a qualified name."
+    return SnowflakeFault(90106, "22000", text)

@@ -1,0 +1,104 @@
+"""Public endpoints: a TLS port on loopback for each, opened and closed while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import uvicorn
+
+from airflow_provider_raydp_spcs.local.ingress.proxy import Authorise, proxy_app
+
+logger = logging.getLogger(__name__)
+
+
+class Ingress:
+    """The ports of all public endpoints, served from one thread with an event loop of its own.
+
+    :param certificate: PEM file with key and chain.
+    :param authorise: the user whom a token stands for, or None.
+    """
+
+    def __init__(self, certificate: Path, authorise: Authorise) -> None:
+        self._certificate, self._authorise = certificate, authorise
+        self._servers: dict[int, uvicorn.Server] = {}
+        self._failed: set[int] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="ingress", daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def new_port() -> int:
+        """A port that is free now."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    def ports(self) -> list[int]:
+        """The ports that are open."""
+        return [port for port, server in self._servers.items() if server.started]
+
+    def open(self, port: int, service: str, addresses: Callable[[], list[str]], target: int) -> None:
+        """Open a port for a service's endpoint, unless it is open.
+
+        :param addresses: where requests may go now.
+        :param target: port there.
+        """
+        if port in self._servers or port in self._failed:
+            return
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            listener.close()
+            self._failed.add(port)
+            logger.error("the ingress port %d of %s is taken: %s", port, service, error)  # noqa: TRY400 - told in full
+            return
+        config = uvicorn.Config(
+            proxy_app(service, addresses, target, self._authorise),
+            ssl_certfile=str(self._certificate),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="websockets-sansio",
+            lifespan="on",
+            timeout_graceful_shutdown=2,
+        )
+        server = _Server(config)
+        self._servers[port] = server
+        asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), self._loop)
+
+    def close_ports(self, ports: Iterable[int]) -> None:
+        """Close ports."""
+        for port in ports:
+            self._failed.discard(port)
+            server = self._servers.pop(port, None)
+            if server is not None:
+                server.should_exit = True
+
+    def close(self) -> None:
+        """Close every port and end the thread."""
+        self.close_ports(list(self._servers))
+
+        async def drain() -> None:
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), timeout=5)
+            self._loop.stop()
+
+        asyncio.run_coroutine_threadsafe(drain(), self._loop)
+        self._thread.join(timeout=10)
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the main thread."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield

@@ -1,0 +1,201 @@
+"""The reverse proxy in front of a public endpoint (SPCS reference, part 4)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+Authorise = Callable[[str], str | None]
+IDLE_SECONDS: Final = 90.0
+"""Idle time after which the real ingress ends a connection (reference 4.1)."""
+SIGN_IN: Final = "/sfc-endpoint/login"
+_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_HOP: Final = frozenset(
+    {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
+)
+_DROPPED_REQUEST: Final = frozenset({"x-sf-spcs-authorization", "sf-context-current-user"})
+_DROPPED_RESPONSE: Final = frozenset(
+    {
+        "x-xss-protection",
+        "server",
+        "x-powered-by",
+        "public-key-pins",
+        "access-control-allow-origin",
+        "access-control-allow-methods",
+        "access-control-allow-headers",
+        "access-control-allow-credentials",
+    }
+)
+_ADDED_RESPONSE: Final = {
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "credentialless",
+    "Content-Security-Policy": (
+        "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; object-src 'none'; connect-src 'self'; "
+        "frame-ancestors 'self'"
+    ),
+}
+
+
+def snowflake_token(header: str) -> str | None:
+    """The token of ``Snowflake Token="…"``, with or without quotes; None for anything else."""
+    scheme, _, rest = header.strip().partition(" ")
+    key, equals, value = rest.strip().partition("=")
+    if scheme.lower() != "snowflake" or key.strip().lower() != "token" or not equals:
+        return None
+    return value.strip().strip('"') or None
+
+
+def proxy_app(service: str, addresses: Callable[[], list[str]], port: int, authorise: Authorise) -> Starlette:
+    """The application that stands in front of one endpoint.
+
+    :param addresses: of the ready instances.
+    :param port: of the endpoint in its container.
+    """
+    proxy = _Proxy(service, addresses, port, authorise)
+    return Starlette(
+        routes=[
+            Route("/{path:path}", proxy.http, methods=_METHODS),
+            WebSocketRoute("/{path:path}", proxy.websocket),
+        ],
+        lifespan=proxy.lifespan,
+    )
+
+
+class _Proxy:
+    def __init__(self, service: str, addresses: Callable[[], list[str]], port: int, authorise: Authorise) -> None:
+        self._service, self._addresses, self._port, self._authorise = service, addresses, port, authorise
+        self._client: httpx.AsyncClient
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        del app
+        async with httpx.AsyncClient(timeout=IDLE_SECONDS, trust_env=False) as self._client:
+            yield
+
+    def _user(self, headers: object) -> str | None:
+        token = snowflake_token(str(getattr(headers, "get")("authorization", "")))  # noqa: B009 - both kinds of headers
+        return self._authorise(token) if token else None
+
+    def _target(self) -> str | None:
+        addresses = self._addresses()
+        return f"{random.choice(addresses)}:{self._port}" if addresses else None  # noqa: S311 - balancing
+
+    async def http(self, request: Request) -> Response:
+        user = self._user(request.headers)
+        if user is None:
+            return RedirectResponse(SIGN_IN, status_code=302)
+        target = self._target()
+        if target is None:
+            return self._unreachable()
+        outgoing = self._client.build_request(
+            request.method,
+            httpx.URL(f"http://{target}").copy_with(raw_path=_raw_path(request)),
+            headers=[*_forwarded(request.headers.items()), ("sf-context-current-user", user)],
+            content=request.stream() if _has_body(request) else None,
+        )
+        try:
+            reply = await self._client.send(outgoing, stream=True)
+        except httpx.TransportError:
+            return self._unreachable()
+        response = StreamingResponse(reply.aiter_raw(), status_code=reply.status_code)
+        response.raw_headers = [
+            (name.lower(), value)
+            for name, value in reply.headers.raw
+            if name.decode().lower() not in _DROPPED_RESPONSE | (_HOP - {"content-length"})
+        ]
+        response.headers.update(_ADDED_RESPONSE)
+        response.background = _Close(reply)  # type: ignore[assignment]
+        return response
+
+    def _unreachable(self) -> Response:
+        detail = f"Service {self._service} not reachable: no service hosts found."
+        return JSONResponse({"responseType": "ERROR", "detail": detail}, status_code=503)
+
+    async def websocket(self, incoming: WebSocket) -> None:
+        import websockets
+
+        target = self._target() if self._user(incoming.headers) else None
+        if target is None:
+            await incoming.close(code=1008)
+            return
+        query = f"?{incoming.url.query}" if incoming.url.query else ""
+        try:
+            async with websockets.connect(
+                f"ws://{target}{incoming.url.path}{query}", max_size=None, open_timeout=10
+            ) as outgoing:
+                await incoming.accept()
+                tasks = [
+                    asyncio.create_task(_upwards(incoming, outgoing)),
+                    asyncio.create_task(_downwards(incoming, outgoing)),
+                ]
+                _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in pending:
+                    task.cancel()
+        except (OSError, websockets.WebSocketException):
+            with contextlib.suppress(RuntimeError):
+                await incoming.close(code=1011)
+            return
+        with contextlib.suppress(RuntimeError):
+            await incoming.close()
+
+
+async def _upwards(incoming: WebSocket, outgoing: object) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            message = await incoming.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            await outgoing.send(message.get("text") if message.get("text") is not None else message["bytes"])  # type: ignore[attr-defined]
+
+
+async def _downwards(incoming: WebSocket, outgoing: object) -> None:
+    async for message in outgoing:  # type: ignore[attr-defined]
+        if isinstance(message, str):
+            await incoming.send_text(message)
+        else:
+            await incoming.send_bytes(message)
+
+
+class _Close:
+    """Ends the request to the container once the answer has been sent."""
+
+    def __init__(self, reply: httpx.Response) -> None:
+        self._reply = reply
+
+    async def __call__(self) -> None:
+        await self._reply.aclose()
+
+
+def _raw_path(request: Request) -> bytes:
+    path = bytes(request.scope.get("raw_path") or request.url.path.encode())
+    query = bytes(request.scope["query_string"])
+    return path.split(b"?")[0] + (b"?" + query if query else b"")
+
+
+def _has_body(request: Request) -> bool:
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
+
+
+def _forwarded(headers: object) -> list[tuple[str, str]]:
+    """Headers for the container; a Snowflake token stays outside, any other Authorization passes."""
+    kept = []
+    for name, value in headers:  # type: ignore[attr-defined]
+        if name in _DROPPED_REQUEST or (name in _HOP and name != "content-length"):
+            continue
+        if name == "authorization" and snowflake_token(value) is not None:
+            continue
+        kept.append((name, value))
+    return kept

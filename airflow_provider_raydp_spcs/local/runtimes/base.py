@@ -1,0 +1,70 @@
+"""What a runtime must be able to do: start a container of an instance, and tell what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class ContainerStart:
+    """Everything that one container needs to start.
+
+    :param service: ``DATABASE.SCHEMA.NAME``.
+    :param address: the instance's own address.
+    :param command: what the image runs, or what the specification replaced it with.
+    :param env: of the image and the specification; values may name mount paths and other services.
+    :param mounts: path in the container → folder on this machine.
+    :param names: DNS name → address, of the services that this one may call.
+    :param platform_env: what the platform adds; taken as it is.
+    :param log: file for standard output and error.
+    """
+
+    service: str
+    instance: int
+    container: str
+    address: str
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    mounts: Mapping[str, Path]
+    names: Mapping[str, str]
+    platform_env: Mapping[str, str] = field(repr=False)
+    log: Path
+    folder: Path
+
+
+class ContainerHandle(Protocol):
+    """A container that was started."""
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to end; it is killed with all its processes 30 s later."""
+        ...
+
+    def kill(self) -> None:
+        """End it with all its processes, now."""
+        ...
+
+
+class Runtime(Protocol):
+    """Starts containers."""
+
+    def address(self, number: int) -> str:
+        """The address of the instance with this number; numbers are never used twice."""
+        ...
+
+    def start(self, start: ContainerStart) -> ContainerHandle:
+        """Start a container.
+
+        :raises OSError: it cannot be started.
+        """
+        ...
+
+    def sweep(self) -> int:
+        """End what an earlier server left behind; answer how many processes that were."""
+        ...

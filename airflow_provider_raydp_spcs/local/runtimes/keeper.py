@@ -1,0 +1,119 @@
+"""Keeps one container's processes: started by path, standard library only, so that it is up in milliseconds.
+
+``keeper.py <command> …`` runs the command and exits as it does. Its standard input is a pipe from the server:
+
+- ``T``: the command gets SIGTERM, and everything left is killed 30 s later;
+- ``K``, or the pipe's end (the server is gone, however it ended): everything is killed at once.
+
+Processes that made a session of their own are caught as well: orphans become the keeper's children (it is a child
+subreaper), so the whole tree below it is known until the last one is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+GRACE_SECONDS = 30.0
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def main(command: list[str]) -> int:
+    """Run the command and keep its processes; answer its exit code."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+    def become_container() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=become_container,
+        )
+    except OSError as error:
+        sys.stdout.write(f"container cannot start: {command[0]!r}: {error}\n")
+        return 127
+    code = _wait(child)
+    _kill_tree()
+    return code if code >= 0 else 128 - code
+
+
+def _wait(child: subprocess.Popen[bytes]) -> int:
+    deadline: float | None = None
+    while True:
+        code = child.poll()
+        if code is not None:
+            return code
+        _reap_orphans(child.pid)
+        readable, _, _ = select.select([0], [], [], 0.1)
+        word = os.read(0, 1) if readable else b" "
+        if word in (b"", b"K") or (deadline is not None and time.monotonic() > deadline):
+            _kill_tree()
+            return child.wait()
+        if word == b"T" and deadline is None:
+            child.terminate()
+            deadline = time.monotonic() + GRACE_SECONDS
+
+
+def _reap_orphans(main_pid: int) -> None:
+    for pid in _children().get(os.getpid(), ()):
+        if pid != main_pid:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+
+
+def _kill_tree() -> None:
+    """Kill every process below this one, until there is none: what is orphaned meanwhile moves up to us."""
+    for _ in range(200):
+        below = _descendants()
+        if not below:
+            return
+        for pid in below:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.02)
+
+
+def _descendants() -> list[int]:
+    children = _children()
+    found: list[int] = []
+    queue = list(children.get(os.getpid(), ()))
+    while queue:
+        pid = queue.pop()
+        found.append(pid)
+        queue.extend(children.get(pid, ()))
+    return found
+
+
+def _children() -> dict[int, list[int]]:
+    table: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - one look, no objects
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", "rb") as file:  # noqa: PTH123
+                    after_name = file.read().rpartition(b")")[2].split()
+            except OSError:
+                continue
+            if after_name[0] != b"Z" or int(after_name[1]) == os.getpid():
+                table.setdefault(int(after_name[1]), []).append(int(entry))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

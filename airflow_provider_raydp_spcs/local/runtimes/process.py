@@ -1,0 +1,146 @@
+"""The process runtime: a container is a group of plain processes with a loopback address of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
+from airflow_provider_raydp_spcs.local.runtimes import keeper
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart
+from airflow_provider_raydp_spcs.local.runtimes.substitution import replace
+
+MARKER: Final = "SPCS_LOCAL_INSTANCE"
+"""Environment variable of every process of a container: whose it is."""
+MAX_LOG_BYTES: Final = 64 * 1024**2
+_SHM: Final = "/dev/shm"  # noqa: S108 - all instances share the machine's
+_INHERITED: Final = ("LANG", "LC_ALL", "TZ", "JAVA_HOME", "LD_LIBRARY_PATH")
+
+
+class UnsupportedPlatformError(LocalSnowflakeError):
+    """Service instances cannot be played by processes of this machine."""
+
+
+class ProcessRuntime:
+    """Runs containers as processes of this machine.
+
+    :param identity: six hexadecimal digits that tell this server's processes and addresses from those of others.
+    :raises UnsupportedPlatformError: no Linux, or loopback addresses cannot be used.
+    """
+
+    def __init__(self, identity: str) -> None:
+        self._identity = identity
+        # Two local Snowflakes on one machine keep to different parts of 127.0.0.0/8.
+        self._second = 64 + int(identity, 16) % 160
+        self._check()
+
+    def _check(self) -> None:
+        if sys.platform != "linux":
+            msg = (
+                f"the process runtime needs Linux, for every service instance gets a loopback address of its own and its "
+                f"processes are watched through /proc; this is {sys.platform}. Run it in a Linux virtual machine or container"
+            )
+            raise UnsupportedPlatformError(msg)
+        try:
+            with socket.socket() as probe:
+                probe.bind((self.address(1), 0))
+        except OSError as error:
+            msg = f"this machine does not let a process use the loopback address {self.address(1)}: {error}"
+            raise UnsupportedPlatformError(msg) from error
+
+    def address(self, number: int) -> str:
+        """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`."""
+        return f"127.{self._second}.{number // 250 % 256}.{number % 250 + 1}"
+
+    def start(self, start: ContainerStart) -> ContainerHandle:
+        """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`."""
+        mounts = {path: folder for path, folder in start.mounts.items() if path != _SHM}
+        command = [replace(word, start.names, mounts) for word in start.command]
+        env = {name: replace(value, start.names, mounts) for name, value in start.env.items()}
+        temporary = start.folder / "t"
+        temporary.mkdir(parents=True, exist_ok=True)
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        environment = {
+            **inherited,
+            "HOME": str(start.folder),
+            "TMPDIR": str(temporary),
+            **env,
+            # "python" must be the interpreter that has the packages an image would have.
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), env.get("PATH", os.environ.get("PATH", os.defpath))]
+            ),
+            **start.platform_env,
+            "SPCS_INSTANCE_ADDRESS": start.address,
+            MARKER: f"{self._identity}/{start.service}/{start.instance}/{start.container}",
+        }
+        return _Process(command, environment, start.folder, start.log)
+
+    def sweep(self) -> int:
+        """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`."""
+        found = marked_processes(self._identity)
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while marked_processes(self._identity) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return len(found)
+
+
+class _Process:
+    """One container as processes, behind its keeper."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], folder: Path, log: Path) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
+            log.replace(log.with_suffix(".old"))
+        program = shutil.which(command[0], path=environment["PATH"]) or command[0]
+        with log.open("ab") as file:
+            self._keeper = subprocess.Popen(
+                [sys.executable, "-S", "-E", keeper.__file__, program, *command[1:]],
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def poll(self) -> int | None:
+        return self._keeper.poll()
+
+    def terminate(self) -> None:
+        self._say(b"T")
+
+    def kill(self) -> None:
+        self._say(b"K")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._keeper.wait(timeout=10)
+
+    def _say(self, word: bytes) -> None:
+        if self._keeper.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._keeper.stdin.write(word)
+                self._keeper.stdin.flush()
+
+
+def marked_processes(identity: str) -> list[int]:
+    """Processes that containers of the server with this identity started."""
+    wanted = f"{MARKER}={identity}/".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if any(each.startswith(wanted) for each in (entry / "environ").read_bytes().split(b"\0")):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found

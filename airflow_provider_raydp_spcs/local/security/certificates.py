@@ -1,0 +1,47 @@
+"""The local certificate authority: clients trust it through ``REQUESTS_CA_BUNDLE`` and ``SSL_CERT_FILE``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Files of one local Snowflake.
+
+    :param server: certificate chain and private key of every TLS port, mode 0600.
+    :param bundle: the usual roots and the local authority, for clients.
+    """
+
+    server: Path
+    bundle: Path
+
+
+def certificates(folder: Path) -> Certificates:
+    """Make the authority and the certificate, or find those made before.
+
+    The authority's private key is thrown away as soon as it has signed the one certificate, so that nobody can ever
+    make another that the user's clients would trust.
+    """
+    made = Certificates(folder / "server.pem", folder / "ca-bundle.pem")
+    if not (made.server.exists() and made.bundle.exists()):
+        import certifi
+        import trustme
+
+        authority = trustme.CA(organization_name="Local Snowflake with SPCS")
+        server = authority.issue_cert("localhost", "127.0.0.1")
+        roots = Path(certifi.where()).read_bytes()
+        made.bundle.write_bytes(roots + b"\n" + authority.cert_pem.bytes())
+        write_private(made.server, server.private_key_and_cert_chain_pem.bytes())
+    return made
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    temporary = path.with_name(path.name + f".{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.replace(path)

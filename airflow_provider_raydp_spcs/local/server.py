@@ -1,0 +1,197 @@
+"""The server process: ``python -m airflow_provider_raydp_spcs.local.server``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
+from airflow_provider_raydp_spcs.local.paths import Paths
+from airflow_provider_raydp_spcs.local.runtimes.process import ProcessRuntime
+from airflow_provider_raydp_spcs.local.security.certificates import certificates, write_private
+from airflow_provider_raydp_spcs.local.security.sign_in import ACCOUNT, SERVICE_SECONDS, Identity, SignIn
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from airflow_provider_raydp_spcs.local.services.supervisor import Supervisor
+
+HOST = "127.0.0.1"
+
+
+class PortTakenError(LocalSnowflakeError):
+    """Another program listens on the port."""
+
+
+class AlreadyRunningError(LocalSnowflakeError):
+    """Another server uses this home."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the server is started with."""
+
+    home: Path
+    images: Path
+    port: int
+    provisioning_seconds: float
+
+
+def main() -> None:
+    """Run until told to stop."""
+    parser = argparse.ArgumentParser(description="A local Snowflake with Snowpark Container Services.")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--provisioning-seconds", type=float, default=0.0)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        serve(Options(given.home, given.images, given.port, given.provisioning_seconds))
+    except LocalSnowflakeError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT; afterwards nothing of it runs.
+
+    :raises AlreadyRunningError, PortTakenError, UnsupportedPlatformError: it cannot start.
+    """
+    import uvicorn
+
+    os.umask(0o077)
+    paths = Paths(options.home)
+    paths.prepare()
+    with _only_one(paths), _listen(options.port) as listener:
+        port = int(listener.getsockname()[1])
+        app, supervisor = _build(paths, options, port)
+        made = certificates(paths.security)
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            supervisor.start()
+            facts = {"pid": os.getpid(), "port": port, "started": _start_time(os.getpid())}
+            write_private(paths.server, json.dumps(facts).encode())
+            yield
+            await asyncio.to_thread(supervisor.close)
+
+        app.router.lifespan_context = lifespan
+        config = uvicorn.Config(
+            app,
+            ssl_certfile=str(made.server),
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        try:
+            asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+        finally:
+            paths.server.unlink(missing_ok=True)
+
+
+def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Supervisor]:
+    """Put the rooms together."""
+    from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
+    from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders
+    from airflow_provider_raydp_spcs.local.services.fleet import Fleet
+    from airflow_provider_raydp_spcs.local.services.images import ImageCatalogue
+    from airflow_provider_raydp_spcs.local.services.platform import Platform
+    from airflow_provider_raydp_spcs.local.services.pools import Pools
+    from airflow_provider_raydp_spcs.local.services.supervisor import Supervisor
+    from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
+    from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
+    from airflow_provider_raydp_spcs.local.sql.dispatch import Dispatcher
+    from airflow_provider_raydp_spcs.local.stages.catalogued import drop_temporary, stage_folder
+    from airflow_provider_raydp_spcs.local.stages.files import StageFiles
+    from airflow_provider_raydp_spcs.local.store import Store
+    from airflow_provider_raydp_spcs.local.wire.app import Wire
+    from airflow_provider_raydp_spcs.local.wire.engine import Engine
+    from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
+
+    made = certificates(paths.security)
+    sign_in = SignIn(paths.security)
+    store = Store(paths.objects)
+    catalogue, files = Catalogue(store), StageFiles(paths.stages)
+    drop_temporary(catalogue, files)
+    engine = Engine(paths.databases, paths.stages)
+    engine.load_stages(name for name, _ in catalogue.all("Stage"))
+
+    def issue_token(service: str, role: str) -> str:
+        return sign_in.issue(Identity(service.rpartition(".")[2], role, service), "service", SERVICE_SECONDS)
+
+    def user_of(token: str) -> str | None:
+        identity = sign_in.identity(token, "ingress")
+        return identity.user if identity else None
+
+    surroundings = Surroundings(
+        images=ImageCatalogue(options.images),
+        facts=AccountFacts(ACCOUNT, HOST, port, made.bundle),
+        stage_folder=lambda location: stage_folder(catalogue, files, location),
+        issue_token=issue_token,
+    )
+    folders = Folders(paths.scratch, paths.logs)
+    fleet = Fleet(store, Pools(store, options.provisioning_seconds))
+    fleet.load()
+    ingress = Ingress(made.server, user_of)
+    supervisor = Supervisor(fleet, ProcessRuntime(paths.identity), ingress, folders, surroundings)
+    platform = Platform(fleet, ingress, folders, surroundings)
+    wire = Wire(sign_in, engine, Dispatcher(platform, catalogue, files), Transfers(files, sign_in))
+    return wire.app(), supervisor
+
+
+@contextlib.contextmanager
+def _only_one(paths: Paths) -> Iterator[None]:
+    """Hold the home's lock; it ends with the process, however that ends."""
+    with (paths.home / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            msg = f"another local Snowflake uses {paths.home}; see: raydp-spcs local status --home {paths.home}"
+            raise AlreadyRunningError(msg) from error
+        yield
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        msg = f"port {port} on {HOST} is taken or not allowed ({error}); give another with --port, or --port 0 for a free one"
+        raise PortTakenError(msg) from error
+    return listener
+
+
+def _start_time(pid: int) -> float:
+    """When a process started, to tell it from a later one with the same number."""
+    import psutil
+
+    return float(psutil.Process(pid).create_time())
+
+
+def is_alive(facts: dict[str, Any]) -> bool:
+    """Whether the process that wrote these facts still runs."""
+    import psutil
+
+    try:
+        return abs(_start_time(int(facts["pid"])) - float(facts["started"])) < 1 and time.time() > 0
+    except psutil.NoSuchProcess:
+        return False
+
+
+if __name__ == "__main__":
+    main()

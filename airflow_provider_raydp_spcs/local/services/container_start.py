@@ -1,0 +1,109 @@
+"""From a specification to what a runtime needs to start one of its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart
+from airflow_provider_raydp_spcs.local.security.certificates import write_private
+from airflow_provider_raydp_spcs.local.services.images import Image
+from airflow_provider_raydp_spcs.local.services.instances import Instance
+from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
+from airflow_provider_raydp_spcs.spcs.specification import Container
+
+TOKEN_FOLDER: Final = "/snowflake/session"  # noqa: S105 - a path that SPCS fixes, no secret
+"""Where the token is where the specification does not say otherwise (SPCS reference 3.5)."""
+
+
+@dataclass(frozen=True)
+class AccountFacts:
+    """What containers are told of their account (SPCS reference 3.5)."""
+
+    account: str
+    host: str
+    port: int
+    ca_bundle: Path
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where things of one instance lie.
+
+    :param scratch: short path; volumes below it.
+    :param logs: log files of containers.
+    """
+
+    scratch: Path
+    logs: Path
+
+    def instance(self, instance: Instance) -> Path:
+        """The instance's own folder."""
+        return self.scratch / str(instance.number)
+
+    def log(self, record: ServiceRecord, instance: Instance, container: str) -> Path:
+        """The log file of a container."""
+        return self.logs / record.full_name / f"{instance.id}-{container}.log"
+
+
+def prepare(
+    record: ServiceRecord,
+    instance: Instance,
+    container: Container,
+    image: Image,
+    *,
+    folders: Folders,
+    facts: AccountFacts,
+    names: Mapping[str, str],
+    token: str,
+    stage_folder: Callable[[str], Path],
+) -> ContainerStart:
+    """Make the volumes' folders and the token's file, and put together what the runtime needs."""
+    own = folders.instance(instance)
+    own.mkdir(parents=True, exist_ok=True)
+    volumes = {volume.name: volume for volume in record.specification.volumes}
+    mounts: dict[str, Path] = {}
+    for mount in container.volume_mounts:
+        volume = volumes[mount.name]
+        if volume.source == "stage":
+            mounts[mount.mount_path] = stage_folder(volume.stage or "")
+        else:
+            folder = own / str(sorted(volumes).index(mount.name))
+            folder.mkdir(exist_ok=True)
+            mounts[mount.mount_path] = folder
+    token_folder = own / "s"
+    write_token(token_folder, token)
+    config = container.session_token
+    mounts[(config.path if config and config.path else TOKEN_FOLDER)] = token_folder
+    entrypoint = image.entrypoint if container.command is None else container.command
+    arguments = image.command if container.args is None else container.args
+    return ContainerStart(
+        service=record.full_name,
+        instance=instance.id,
+        container=container.name,
+        address=instance.address,
+        command=(*entrypoint, *arguments),
+        env={**image.env, **container.env},
+        mounts=mounts,
+        names=names,
+        platform_env={
+            "SNOWFLAKE_ACCOUNT": facts.account,
+            "SNOWFLAKE_HOST": facts.host,
+            "SNOWFLAKE_PORT": str(facts.port),
+            "SNOWFLAKE_DATABASE": record.database,
+            "SNOWFLAKE_SCHEMA": record.schema,
+            "SNOWFLAKE_SERVICE_NAME": record.name,
+            "REQUESTS_CA_BUNDLE": str(facts.ca_bundle),
+            "SSL_CERT_FILE": str(facts.ca_bundle),
+        },
+        log=folders.log(record, instance, container.name),
+        folder=own,
+    )
+
+
+def write_token(folder: Path, token: str) -> None:
+    """Put a token where the container reads it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(folder / "token", token.encode())

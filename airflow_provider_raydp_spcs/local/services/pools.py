@@ -1,0 +1,125 @@
+"""Compute pools: made, changed, suspended, dropped (SPCS reference, part 1)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_raydp_spcs.local.errors import already_exists, does_not_exist, invalid_value
+from airflow_provider_raydp_spcs.local.services.records import PoolRecord, now
+from airflow_provider_raydp_spcs.local.store import Store
+from airflow_provider_raydp_spcs.spcs.errors import UnknownInstanceFamilyError
+from airflow_provider_raydp_spcs.spcs.instance_families import InstanceFamily, instance_family
+
+_KIND = "Compute pool"
+_FIELDS = {
+    "MIN_NODES": "min_nodes",
+    "MAX_NODES": "max_nodes",
+    "AUTO_RESUME": "auto_resume",
+    "AUTO_SUSPEND_SECS": "auto_suspend_secs",
+    "COMMENT": "comment",
+}
+
+
+class Pools:
+    """The compute pools on disk.
+
+    :param provisioning_seconds: how long nodes take to come up.
+    """
+
+    def __init__(self, store: Store, provisioning_seconds: float) -> None:
+        self._store = store
+        self._provisioning = provisioning_seconds
+
+    def create(self, name: str, values: Mapping[str, Any], owner: str, *, if_not_exists: bool) -> bool:
+        """Make a pool; answer whether it is new.
+
+        :raises SnowflakeFault: a value is missing or not allowed, or the pool exists.
+        """
+        if self._store.get(_KIND, name) is not None:
+            if if_not_exists:
+                return False
+            raise already_exists(name)
+        for needed in ("MIN_NODES", "MAX_NODES", "INSTANCE_FAMILY"):
+            if needed not in values:
+                msg = f"Missing option(s): [{needed}]"
+                raise invalid_value(msg)
+        pool = PoolRecord(
+            name=name,
+            instance_family=_family(values["INSTANCE_FAMILY"]).name,
+            min_nodes=values["MIN_NODES"],
+            max_nodes=values["MAX_NODES"],
+            owner=owner,
+            auto_resume=values.get("AUTO_RESUME", True),
+            auto_suspend_secs=values.get("AUTO_SUSPEND_SECS", 3600),
+            comment=values.get("COMMENT"),
+            suspended=values.get("INITIALLY_SUSPENDED", False),
+        )
+        self._save(pool)
+        return True
+
+    def get(self, name: str) -> PoolRecord:
+        """One pool.
+
+        :raises SnowflakeFault: there is none.
+        """
+        body = self._store.get(_KIND, name)
+        if body is None:
+            raise does_not_exist("Compute pool", name)
+        return PoolRecord(**body)
+
+    def has(self, name: str) -> bool:
+        """Whether there is one."""
+        return self._store.get(_KIND, name) is not None
+
+    def all(self) -> list[PoolRecord]:
+        """Every pool."""
+        return [PoolRecord(**body) for _, body in self._store.all(_KIND)]
+
+    def alter(self, name: str, values: Mapping[str, Any]) -> None:
+        """Change properties."""
+        pool = self.get(name)
+        for key, value in values.items():
+            if key == "INSTANCE_FAMILY":
+                if not pool.suspended:
+                    msg = f"INSTANCE_FAMILY of compute pool {name} can be changed only while it is suspended"
+                    raise invalid_value(msg)
+                pool.instance_family = _family(value).name
+            elif key in _FIELDS:
+                setattr(pool, _FIELDS[key], value)
+        pool.updated_on = now()
+        self._save(pool)
+
+    def set_suspended(self, name: str, *, suspended: bool) -> None:
+        """Suspend or resume; resuming starts the provisioning anew."""
+        pool = self.get(name)
+        if pool.suspended != suspended:
+            pool.suspended = suspended
+            pool.updated_on = now()
+            if not suspended:
+                pool.resumed_on = now()
+            self._save(pool)
+
+    def drop(self, name: str) -> None:
+        """Forget a pool."""
+        self._store.delete(_KIND, name)
+
+    def is_provisioned(self, pool: PoolRecord) -> bool:
+        """Whether its nodes are up."""
+        age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(pool.resumed_on)
+        return not pool.suspended and age.total_seconds() >= self._provisioning
+
+    def _save(self, pool: PoolRecord) -> None:
+        if pool.max_nodes < pool.min_nodes:
+            msg = f"MAX_NODES ({pool.max_nodes}) of compute pool {pool.name} must not be below MIN_NODES ({pool.min_nodes})"
+            raise invalid_value(msg)
+        self._store.put(_KIND, pool.name, pool.to_json())
+
+
+def _family(name: str) -> InstanceFamily:
+    try:
+        return instance_family(name)
+    except UnknownInstanceFamilyError as error:
+        msg = f"invalid value '{name}' for property 'INSTANCE_FAMILY': {error}"
+        raise invalid_value(msg) from error

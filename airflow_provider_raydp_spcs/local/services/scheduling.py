@@ -1,0 +1,57 @@
+"""Whether an instance finds room: on the family at all, and on the pool's nodes right now (SPCS reference 2.1, 2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from airflow_provider_raydp_spcs.spcs.instance_families import GIB, InstanceFamily
+from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
+from airflow_provider_raydp_spcs.spcs.specification_rules import cpu_count, memory_bytes
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What all containers of an instance request together."""
+
+    cpu: float
+    memory: int
+    gpus: int
+
+
+def demand_of(specification: ServiceSpecification) -> Demand:
+    """The sum of the requests; what is not requested counts as half a core and half a GiB (reference 3.2)."""
+    cpu, memory, gpus = 0.0, 0, 0
+    for container in specification.containers:
+        requests, limits = container.requests, container.limits
+        cpu += cpu_count(requests.cpu) if requests.cpu is not None else max(0.5, cpu_count(limits.cpu or 0))
+        default = memory_bytes(limits.memory) if limits.memory else 0
+        memory += memory_bytes(requests.memory) if requests.memory else max(GIB // 2, default)
+        gpus += requests.gpus or 0
+    return Demand(cpu, memory, gpus)
+
+
+def lacking(demand: Demand, family: InstanceFamily, placed: Iterable[Demand] = ()) -> str | None:
+    """Which resource is lacking on one node that already has ``placed`` on it: ``CPU``, ``memory``, ``GPU``, or None."""
+    there = list(placed)
+    if demand.gpus + sum(each.gpus for each in there) > family.gpus:
+        return "GPU"
+    if demand.memory + sum(each.memory for each in there) > family.memory_bytes:
+        return "memory"
+    if demand.cpu + sum(each.cpu for each in there) > family.vcpus:
+        return "CPU"
+    return None
+
+
+def place(demand: Demand, family: InstanceFamily, nodes: list[list[Demand]], max_nodes: int) -> str | None:
+    """Put the demand on the first node with room, a new one where the pool may grow; else say what is lacking."""
+    reason: str | None = None
+    for node in nodes:
+        reason = lacking(demand, family, node)
+        if reason is None:
+            node.append(demand)
+            return None
+    if len(nodes) < max_nodes:
+        nodes.append([demand])
+        return None
+    return reason or "node"

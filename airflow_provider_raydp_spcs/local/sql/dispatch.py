@@ -1,0 +1,52 @@
+"""From the text of a statement to its answer."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.sql import registry, statements
+from airflow_provider_raydp_spcs.local.sql.current import replace_current
+from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+from airflow_provider_raydp_spcs.local.wire.answers import Answer, RewriteAnswer, SessionFacts
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.services.platform import Platform
+    from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
+    from airflow_provider_raydp_spcs.local.stages.files import StageFiles
+
+
+class Dispatcher:
+    """Answers the statements about containers, stages and administration; tables are somebody else's."""
+
+    def __init__(self, platform: Platform, catalogue: Catalogue, files: StageFiles) -> None:
+        self._platform, self._catalogue, self._files = platform, catalogue, files
+        for module in pkgutil.iter_modules(statements.__path__, f"{statements.__name__}."):
+            importlib.import_module(module.name)
+
+    def answer(self, text: str, bindings: Sequence[object], session: SessionFacts) -> Answer | None:
+        """The answer, or None where the statement is not one of ours.
+
+        :raises SnowflakeFault: it is one of ours and cannot be read or carried out.
+        """
+        try:
+            cursor = Cursor(text, bindings)
+        except SnowflakeFault:
+            return None  # whoever reads it next has the better message
+        parser = registry.find(cursor)
+        if parser is None:
+            rewritten = replace_current(text, self._facts(session))
+            return None if rewritten is None else RewriteAnswer(rewritten, keeps_bindings=True)
+        statement = parser(cursor)
+        return statement.run(registry.Context(session, self._platform, self._catalogue, self._files))
+
+    def _facts(self, session: SessionFacts) -> dict[str, str | None]:
+        return {
+            "CURRENT_ROLE": session.role,
+            "CURRENT_USER": session.user,
+            "CURRENT_WAREHOUSE": session.warehouse,
+            "CURRENT_ACCOUNT": self._platform.account,
+        }

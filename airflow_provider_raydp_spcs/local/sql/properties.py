@@ -1,0 +1,86 @@
+"""Properties of DDL statements, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_provider_raydp_spcs.local.errors import invalid_value
+from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+
+Reader = Callable[[Cursor], Any]
+
+
+def read_properties(cursor: Cursor, readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """Read ``NAME = value`` pairs until the end; ``WITH`` before and commas between them are allowed.
+
+    :raises SnowflakeFault: a property nobody knows, or a value its reader refuses.
+    """
+    found: dict[str, Any] = {}
+    while not cursor.at_end:
+        cursor.take("WITH")
+        cursor.take(",")
+        if cursor.take("TAG"):
+            found["TAG"] = tags(cursor)
+            continue
+        words = cursor.words(1)
+        if not words or words[0] not in readers:
+            raise cursor.fault()
+        name = cursor.word()
+        reader = readers[name]
+        cursor.take("=")
+        found[name] = reader(cursor)
+    return found
+
+
+def read_unset(cursor: Cursor, known: Mapping[str, Reader]) -> list[str]:
+    """Names after UNSET."""
+    names: list[str] = []
+    while not cursor.at_end:
+        cursor.take(",")
+        name = cursor.word()
+        if name not in known:
+            raise cursor.fault()
+        names.append(name)
+    return names
+
+
+def tags(cursor: Cursor) -> dict[str, str]:
+    """``('name' = 'value', …)``."""
+    cursor.expect("(")
+    found: dict[str, str] = {}
+    while not cursor.take(")"):
+        if found:
+            cursor.expect(",")
+        name = cursor.name()
+        cursor.expect("=")
+        found[name] = cursor.text()
+    return found
+
+
+def text(cursor: Cursor) -> str:
+    """A quoted text."""
+    return cursor.text()
+
+
+def value(cursor: Cursor) -> str:
+    """A text, number or word."""
+    return cursor.value()
+
+
+def group(cursor: Cursor) -> str:
+    """Anything in parentheses, or one value."""
+    return cursor.skip_group() if cursor.words(1) == ("(",) else cursor.value()
+
+
+def at_least(minimum: int, name: str) -> Reader:
+    """A whole number that may not be smaller."""
+
+    def read(cursor: Cursor) -> int:
+        found = cursor.number()
+        if found < minimum:
+            msg = f"invalid value {found} for property '{name}'; it must be at least {minimum}"
+            raise invalid_value(msg)
+        return found
+
+    return read

@@ -1,0 +1,63 @@
+"""Which parser reads which statement. A statement is a dataclass, a parser and a handler, side by side in one module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+from airflow_provider_raydp_spcs.local.wire.answers import Answer, SessionFacts
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.services.platform import Platform
+    from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
+    from airflow_provider_raydp_spcs.local.stages.files import StageFiles
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a handler works with."""
+
+    session: SessionFacts
+    platform: Platform
+    catalogue: Catalogue
+    files: StageFiles
+
+
+class Statement(Protocol):
+    """A statement that was read and can be carried out."""
+
+    def run(self, context: Context) -> Answer:
+        """Carry it out.
+
+        :raises SnowflakeFault: it cannot be.
+        """
+        ...
+
+
+Parser = Callable[[Cursor], Statement]
+_PARSERS: dict[tuple[str, ...], Parser] = {}
+LONGEST = 6
+
+
+def reads(*starts: str) -> Callable[[Parser], Parser]:
+    """Register a parser for statements that start with these words; it gets the cursor behind them."""
+
+    def register(parser: Parser) -> Parser:
+        for start in starts:
+            _PARSERS[tuple(start.split())] = parser
+        return parser
+
+    return register
+
+
+def find(cursor: Cursor) -> Parser | None:
+    """The parser with the longest matching start, the cursor moved behind it; None where the statement is not ours."""
+    words = cursor.words(LONGEST)
+    for length in range(len(words), 0, -1):
+        parser = _PARSERS.get(words[:length])
+        if parser is not None:
+            cursor.take(*words[:length])
+            return parser
+    return None

@@ -1,0 +1,308 @@
+"""Roles, grants, warehouses, network rules, integrations and image repositories (SPCS reference, parts 6 and 7).
+
+Grants are recorded and shown; they are not enforced yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_raydp_spcs.local.sql import properties as p
+from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
+from airflow_provider_raydp_spcs.local.sql.scope import full_name
+from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
+from airflow_provider_raydp_spcs.local.sql.tables import answer_of
+from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
+
+_IN_SCHEMA = frozenset({"Network rule", "Image repository"})
+_WORDS = {"Network rule": "Network rule", "Image repository": "Image Repository"}
+_RULE: dict[str, p.Reader] = {"MODE": p.value, "TYPE": p.value, "VALUE_LIST": Cursor.texts, "COMMENT": p.text}
+_INTEGRATION: dict[str, p.Reader] = {
+    "ALLOWED_NETWORK_RULES": Cursor.names,
+    "ALLOWED_AUTHENTICATION_SECRETS": p.group,
+    "ALLOWED_API_AUTHENTICATION_INTEGRATIONS": p.group,
+    "ENABLED": Cursor.boolean,
+    "COMMENT": p.text,
+}
+_WAREHOUSE: dict[str, p.Reader] = {
+    "WAREHOUSE_SIZE": p.value,
+    "WAREHOUSE_TYPE": p.value,
+    "AUTO_SUSPEND": p.value,
+    "AUTO_RESUME": Cursor.boolean,
+    "INITIALLY_SUSPENDED": Cursor.boolean,
+    "COMMENT": p.text,
+}
+
+
+@dataclass(frozen=True)
+class CreateObject:
+    kind: str
+    name: str
+    values: dict[str, Any]
+    replace: bool = False
+    if_not_exists: bool = False
+
+    def run(self, context: Context) -> Answer:
+        name = self.name
+        if self.kind in _IN_SCHEMA:
+            name = full_name(name, context.session, f"CREATE {self.kind.upper()}")
+        for rule in self.values.get("ALLOWED_NETWORK_RULES", ()):
+            context.catalogue.get("Network rule", full_name(rule, context.session, "CREATE INTEGRATION"))
+        body = {**self.values, "owner": context.session.role}
+        catalogue = context.catalogue
+        new = catalogue.create(self.kind, name, body, replace=self.replace, if_not_exists=self.if_not_exists)
+        short = name.rpartition(".")[2]
+        if not new:
+            return status(f"{short} already exists, statement succeeded.")
+        return status(f"{_WORDS.get(self.kind, self.kind)} {short} successfully created.")
+
+
+@dataclass(frozen=True)
+class DropObject:
+    kind: str
+    name: str
+    if_exists: bool
+
+    def run(self, context: Context) -> Answer:
+        name = full_name(self.name, context.session, "DROP") if self.kind in _IN_SCHEMA else self.name
+        short = name.rpartition(".")[2]
+        if context.catalogue.drop(self.kind, name, if_exists=self.if_exists):
+            return status(f"{short} successfully dropped.")
+        return status(f"Drop statement executed successfully ({short} already dropped).")
+
+
+def _create(cursor: Cursor, kind: str, readers: dict[str, p.Reader], *, replace: bool = False) -> Statement:
+    if_not_exists = cursor.if_not_exists()
+    return CreateObject(kind, cursor.name(), p.read_properties(cursor, readers), replace, if_not_exists)
+
+
+def _drop(cursor: Cursor, kind: str) -> Statement:
+    if_exists = cursor.if_exists()
+    name = cursor.name()
+    cursor.end()
+    return DropObject(kind, name, if_exists)
+
+
+@reads("CREATE ROLE")
+def create_role(cursor: Cursor) -> Statement:
+    return _create(cursor, "Role", {"COMMENT": p.text})
+
+
+@reads("DROP ROLE")
+def drop_role(cursor: Cursor) -> Statement:
+    return _drop(cursor, "Role")
+
+
+@reads("CREATE WAREHOUSE")
+def create_warehouse(cursor: Cursor) -> Statement:
+    return _create(cursor, "Warehouse", _WAREHOUSE)
+
+
+@reads("CREATE OR REPLACE WAREHOUSE")
+def replace_warehouse(cursor: Cursor) -> Statement:
+    return _create(cursor, "Warehouse", _WAREHOUSE, replace=True)
+
+
+@reads("DROP WAREHOUSE")
+def drop_warehouse(cursor: Cursor) -> Statement:
+    return _drop(cursor, "Warehouse")
+
+
+@reads("CREATE NETWORK RULE")
+def create_rule(cursor: Cursor) -> Statement:
+    return _create(cursor, "Network rule", _RULE)
+
+
+@reads("CREATE OR REPLACE NETWORK RULE", "CREATE OR ALTER NETWORK RULE")
+def replace_rule(cursor: Cursor) -> Statement:
+    return _create(cursor, "Network rule", _RULE, replace=True)
+
+
+@reads("DROP NETWORK RULE")
+def drop_rule(cursor: Cursor) -> Statement:
+    return _drop(cursor, "Network rule")
+
+
+@reads("CREATE EXTERNAL ACCESS INTEGRATION")
+def create_integration(cursor: Cursor) -> Statement:
+    return _create(cursor, "Integration", _INTEGRATION)
+
+
+@reads("CREATE OR REPLACE EXTERNAL ACCESS INTEGRATION")
+def replace_integration(cursor: Cursor) -> Statement:
+    return _create(cursor, "Integration", _INTEGRATION, replace=True)
+
+
+@reads("DROP INTEGRATION", "DROP EXTERNAL ACCESS INTEGRATION")
+def drop_integration(cursor: Cursor) -> Statement:
+    return _drop(cursor, "Integration")
+
+
+@reads("CREATE IMAGE REPOSITORY")
+def create_repository(cursor: Cursor) -> Statement:
+    return _create(cursor, "Image repository", {"ENCRYPTION": p.group, "COMMENT": p.text})
+
+
+@reads("DROP IMAGE REPOSITORY")
+def drop_repository(cursor: Cursor) -> Statement:
+    return _drop(cursor, "Image repository")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A grant, or a revocation, of privileges; kept word for word."""
+
+    text: str
+    role: str
+    grants: bool
+
+    def run(self, context: Context) -> Answer:
+        from airflow_provider_raydp_spcs.local.errors import does_not_exist
+
+        if not context.catalogue.has_role(self.role):
+            raise does_not_exist("Role", self.role)
+        key = f"{self.role}: {self.text}"
+        if self.grants:
+            context.catalogue.create("Grant", key, {"text": self.text, "role": self.role}, replace=True)
+        else:
+            context.catalogue.drop("Grant", key, if_exists=True)
+        return status("Statement executed successfully.")
+
+
+def _grant(cursor: Cursor, preposition: str, *, grants: bool) -> Statement:
+    words: list[str] = []
+    while not cursor.take(preposition):
+        if cursor.at_end:
+            raise cursor.fault()
+        words.append(cursor.word())
+    cursor.take("ROLE") or cursor.take("USER")
+    role = cursor.name()
+    cursor.rest()  # WITH GRANT OPTION
+    return Grant(" ".join(words), role, grants)
+
+
+@reads("GRANT")
+def grant(cursor: Cursor) -> Statement:
+    return _grant(cursor, "TO", grants=True)
+
+
+@reads("REVOKE")
+def revoke(cursor: Cursor) -> Statement:
+    return _grant(cursor, "FROM", grants=False)
+
+
+@dataclass(frozen=True)
+class ShowObjects:
+    table: str
+    kind: str
+    filters: ShowFilters
+
+    def run(self, context: Context) -> Answer:
+        rows = []
+        for full, body in context.catalogue.all(self.kind):
+            *outer, name = full.split(".")
+            rows.append(
+                {**_details(self.kind, body), **dict(zip(("database_name", "schema_name"), outer, strict=False)), "name": name}
+            )
+        if self.kind == "Image repository":
+            for row in rows:
+                row["repository_url"] = context.platform.repository_url(
+                    row["database_name"], row["schema_name"], row["name"]
+                )
+        return answer_of(self.table, self.filters.apply(rows))
+
+
+def _details(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    common = {
+        "created_on": body["created_on"],
+        "owner": body.get("owner"),
+        "owner_role_type": "ROLE",
+        "comment": body.get("COMMENT") or "",
+    }
+    if kind == "Warehouse":
+        return {**common, "state": "SUSPENDED", "type": "STANDARD", "size": body.get("WAREHOUSE_SIZE", "X-Small")}
+    if kind == "Integration":
+        enabled = "true" if body.get("ENABLED", True) else "false"
+        return {**common, "type": "EXTERNAL_ACCESS", "category": "EXTERNAL_ACCESS", "enabled": enabled}
+    if kind == "Network rule":
+        entries = len(body.get("VALUE_LIST", ()))
+        return {**common, "type": body.get("TYPE"), "mode": body.get("MODE"), "entries_in_valuelist": entries}
+    return {**common, "encryption": "SNOWFLAKE_SSE"}
+
+
+def _show(cursor: Cursor, table: str, kind: str) -> Statement:
+    filters = read_filters(cursor)
+    cursor.rest()  # IN …: everything of the account is shown
+    return ShowObjects(table, kind, filters)
+
+
+@reads("SHOW WAREHOUSES")
+def show_warehouses(cursor: Cursor) -> Statement:
+    return _show(cursor, "warehouses", "Warehouse")
+
+
+@reads("SHOW INTEGRATIONS", "SHOW EXTERNAL ACCESS INTEGRATIONS")
+def show_integrations(cursor: Cursor) -> Statement:
+    return _show(cursor, "integrations", "Integration")
+
+
+@reads("SHOW NETWORK RULES")
+def show_rules(cursor: Cursor) -> Statement:
+    return _show(cursor, "network rules", "Network rule")
+
+
+@reads("SHOW IMAGE REPOSITORIES")
+def show_repositories(cursor: Cursor) -> Statement:
+    return _show(cursor, "image repositories", "Image repository")
+
+
+@reads("SHOW ROLES")
+def show_roles(cursor: Cursor) -> Statement:
+    return _show(cursor, "roles", "Role")
+
+
+@dataclass(frozen=True)
+class ShowImages:
+    repository: str
+
+    def run(self, context: Context) -> Answer:
+        name = full_name(self.repository, context.session, "SHOW IMAGES")
+        context.catalogue.get("Image repository", name)
+        return answer_of("images", context.platform.show_images(name))
+
+
+@reads("SHOW IMAGES IN IMAGE REPOSITORY")
+def show_images(cursor: Cursor) -> Statement:
+    name = cursor.name()
+    cursor.end()
+    return ShowImages(name)
+
+
+@dataclass(frozen=True)
+class ShowGrants:
+    role: str
+
+    def run(self, context: Context) -> Answer:
+        rows = [
+            {
+                "created_on": body["created_on"],
+                "privilege": body["text"].partition(" ON ")[0].strip(),
+                "granted_on": body["text"].partition(" ON ")[2].split(" ")[0],
+                "name": "".join(body["text"].partition(" ON ")[2].split(" ")[1:]),
+                "granted_to": "ROLE",
+                "grantee_name": body["role"],
+                "grant_option": "false",
+            }
+            for _, body in context.catalogue.all("Grant")
+            if body["role"] == self.role
+        ]
+        return answer_of("grants", rows)
+
+
+@reads("SHOW GRANTS TO ROLE")
+def show_grants(cursor: Cursor) -> Statement:
+    role = cursor.name()
+    cursor.end()
+    return ShowGrants(role)

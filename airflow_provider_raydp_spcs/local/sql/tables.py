@@ -1,0 +1,53 @@
+"""The documented columns of SHOW and DESCRIBE, in order (SPCS reference 1.3, 2.4, 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from airflow_provider_raydp_spcs.local.wire.answers import Column, RowsAnswer
+
+_POOL = (
+    "name state min_nodes:n max_nodes:n instance_family num_services:n num_jobs:n auto_suspend_secs:n auto_resume "
+    "active_nodes:n idle_nodes:n target_nodes:n created_on:t resumed_on:t updated_on:t owner comment is_exclusive application"
+)
+_SERVICE_HEAD = "name status database_name schema_name owner compute_pool"
+_SERVICE_TAIL = (
+    "dns_name current_instances:n target_instances:n min_ready_instances:n min_instances:n max_instances:n auto_resume "
+    "external_access_integrations created_on:t updated_on:t resumed_on:t suspended_on:t auto_suspend_secs:n comment "
+    "owner_role_type query_warehouse is_job is_async_job spec_digest is_upgrading managing_object_domain managing_object_name"
+)
+_TABLES: Final = {
+    "compute pools": f"{_POOL} placement_group backup_instance_families",
+    "compute pool": f"{_POOL} budget error_code status_message placement_group backup_instance_families",
+    "instance families": "name description vcpu:n memory_gib:n storage_gib:n gpu gpu_count:n gpu_memory_gib:n current_node_usage:n message",
+    "services": f"{_SERVICE_HEAD} {_SERVICE_TAIL}",
+    "service": f"{_SERVICE_HEAD} spec {_SERVICE_TAIL}",
+    "containers": (
+        "database_name schema_name service_name service_status instance_id instance_status container_name status message "
+        "image_name image_digest restart_count:n start_time last_exit_code last_restart_time"
+    ),
+    "instances": (
+        "database_name schema_name service_name service_status instance_id status spec_digest creation_time start_time ip_address"
+    ),
+    "endpoints": "name port:n port_range protocol is_public ingress_url",
+    "service roles": "created_on:t name comment",
+    "roles": "created_on:t name is_default is_current is_inherited assigned_to_users:n granted_to_roles:n granted_roles:n owner comment",
+    "grants": "created_on:t privilege granted_on name granted_to grantee_name grant_option granted_by",
+    "warehouses": "name state type size owner comment created_on:t",
+    "integrations": "name type category enabled comment created_on:t",
+    "network rules": "created_on:t name database_name schema_name owner comment type mode entries_in_valuelist:n owner_role_type",
+    "image repositories": "created_on:t name database_name schema_name repository_url owner owner_role_type comment encryption",
+    "images": "created_on image_name tags digest image_path",
+    "parameters": "key value default level description type",
+}
+_TYPES: Final = {"n": "FIXED", "t": "TIMESTAMP_LTZ"}
+
+
+def answer_of(table: str, rows: Iterable[Mapping[str, Any]]) -> RowsAnswer:
+    """Rows as the answer of a SHOW or DESCRIBE; fields that a row lacks are NULL."""
+    columns = []
+    for entry in _TABLES[table].split():
+        name, _, kind = entry.partition(":")
+        columns.append(Column(name, _TYPES.get(kind, "TEXT")))
+    return RowsAnswer(columns, [[row.get(column.name) for column in columns] for row in rows])

@@ -1,0 +1,31 @@
+"""Stages between their record and their folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_provider_raydp_spcs.local.errors import does_not_exist
+from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
+from airflow_provider_raydp_spcs.local.stages.files import StageFiles
+
+
+def stage_folder(catalogue: Catalogue, files: StageFiles, location: str) -> Path:
+    """The folder of ``@database.schema.stage[/path]``, as a service's volume names it; made when missing.
+
+    :raises SnowflakeFault: there is no such stage.
+    """
+    name, _, path = location.removeprefix("@").partition("/")
+    full = name.upper()
+    if full.count(".") != 2 or not catalogue.has("Stage", full):
+        raise does_not_exist("Stage", full)
+    folder = files.inside(files.folder(full), path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def drop_temporary(catalogue: Catalogue, files: StageFiles) -> None:
+    """Drop the temporary stages of sessions that have ended with an earlier server."""
+    for name, body in list(catalogue.all("Stage")):
+        if body.get("temporary"):
+            catalogue.drop("Stage", name, if_exists=True)
+            files.clear(name)

@@ -1,0 +1,238 @@
+"""Snowflake's HTTP protocol as its clients speak it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.ingress.proxy import snowflake_token
+from airflow_provider_raydp_spcs.local.security.sign_in import (
+    INGRESS_SECONDS,
+    SESSION_SECONDS,
+    USER,
+    Identity,
+    SignIn,
+)
+from airflow_provider_raydp_spcs.local.sql.dispatch import Dispatcher
+from airflow_provider_raydp_spcs.local.wire.answers import (
+    DownloadAnswer,
+    RewriteAnswer,
+    RowsAnswer,
+    SessionFacts,
+    UploadAnswer,
+)
+from airflow_provider_raydp_spcs.local.wire.engine import Engine, SessionLocks
+from airflow_provider_raydp_spcs.local.wire.rendering import fault_json, rows_json
+from airflow_provider_raydp_spcs.local.wire.transfers import BUCKET, Transfers
+
+logger = logging.getLogger(__name__)
+DEFAULT_ROLE: Final = "ACCOUNTADMIN"
+Handler = Callable[[Request], Awaitable[JSONResponse]]
+
+
+@dataclass
+class _Session:
+    identity: Identity
+    facts: SessionFacts
+
+
+class Wire:
+    """The routes, and the sessions of those who are signed in."""
+
+    def __init__(self, sign_in: SignIn, engine: Engine, dispatcher: Dispatcher, transfers: Transfers) -> None:
+        self._sign_in, self._engine, self._dispatcher, self._transfers = sign_in, engine, dispatcher, transfers
+        self._sessions: dict[str, _Session] = {}
+        self._locks = SessionLocks()
+
+    def app(self) -> Starlette:
+        """The application."""
+        post = ["POST"]
+        return Starlette(
+            routes=[
+                Route("/session/v1/login-request", _guarded(self._login), methods=post),
+                Route("/session/token-request", _guarded(self._token), methods=post),
+                Route("/session/heartbeat", _guarded(self._heartbeat), methods=post),
+                Route("/session", _guarded(self._end), methods=post),
+                Route("/queries/v1/query-request", _guarded(self._query), methods=post),
+                Route("/queries/v1/abort-request", _guarded(self._heartbeat), methods=post),
+                Route("/telemetry/send", _guarded(self._heartbeat), methods=post),
+                Route("/monitoring/queries/{id}", _guarded(self._monitor), methods=["GET"]),
+                Route(f"/{BUCKET}/{{path:path}}", self._transfers.serve, methods=["GET", "HEAD", "PUT"]),
+                Route("/healthz", _guarded(self._health), methods=["GET"]),
+            ]
+        )
+
+    async def _health(self, request: Request) -> JSONResponse:
+        del request
+        return JSONResponse({"success": True})
+
+    async def _login(self, request: Request) -> JSONResponse:
+        data = (await _body(request)).get("data") or {}
+        identity = self._who(data)
+        query = request.query_params
+        role = (query.get("roleName") or identity.role).upper()
+        token = self._sign_in.issue(identity, "session", SESSION_SECONDS)
+        master = self._sign_in.issue(identity, "master", SESSION_SECONDS)
+        database, schema = await run_in_threadpool(
+            self._engine.open_session, token, query.get("databaseName"), query.get("schemaName")
+        )
+        given = dict(data.get("SESSION_PARAMETERS") or {})
+        parameters = {str(key).upper(): str(value) for key, value in given.items()}
+        warehouse = (query.get("warehouse") or "").upper() or None
+        facts = SessionFacts(identity.user, role, database, schema, warehouse, parameters)
+        self._sessions[token] = _Session(identity, facts)
+        return _success(
+            {
+                "token": token,
+                "masterToken": master,
+                "validityInSeconds": SESSION_SECONDS,
+                "masterValidityInSeconds": SESSION_SECONDS,
+                "displayUserName": identity.user,
+                "serverVersion": "10.0.0",
+                "parameters": [
+                    {"name": "AUTOCOMMIT", "value": True},
+                    {"name": "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY", "value": 3600},
+                    {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 0},
+                    {"name": "TIMEZONE", "value": "Etc/UTC"},
+                    *({"name": key, "value": value} for key, value in given.items()),
+                ],
+                "sessionId": abs(hash(token)) % 2**53,
+                "sessionInfo": {
+                    "databaseName": database,
+                    "schemaName": schema,
+                    "warehouseName": facts.warehouse,
+                    "roleName": role,
+                },
+            }
+        )
+
+    def _who(self, data: dict[str, Any]) -> Identity:
+        """Who signs in.
+
+        :raises SnowflakeFault: nobody who may.
+        """
+        how = str(data.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
+        if how == "OAUTH":
+            identity = self._sign_in.identity(str(data.get("TOKEN") or ""), "service")
+            if identity is None:
+                raise SnowflakeFault(390303, "08001", "Invalid OAuth access token.")
+            return identity
+        if how != "SNOWFLAKE":
+            raise SnowflakeFault(
+                390100, "08001", f"The authenticator {how[:40]} is not supported by the local Snowflake."
+            )
+        user = str(data.get("LOGIN_NAME") or "")
+        self._sign_in.check_password(user, str(data.get("PASSWORD") or ""))
+        return Identity(USER, DEFAULT_ROLE)
+
+    def _session(self, request: Request) -> tuple[str, _Session]:
+        token = snowflake_token(request.headers.get("authorization", "")) or ""
+        session = self._sessions.get(token)
+        if session is None or self._sign_in.identity(token, "session") is None:
+            raise SnowflakeFault(390104, "08001", "Authentication token has expired. The user must authenticate again.")
+        return token, session
+
+    async def _token(self, request: Request) -> JSONResponse:
+        """A token for the ingress (``ISSUE``), or a fresh one for the session (``RENEW``), asked for with the master token."""
+        body = await _body(request)
+        presented = snowflake_token(request.headers.get("authorization", "")) or ""
+        identity = self._sign_in.identity(presented, "master", "session")
+        if identity is None:
+            raise SnowflakeFault(390104, "08001", "Authentication token has expired. The user must authenticate again.")
+        if body.get("requestType") == "ISSUE":
+            token, seconds = self._sign_in.issue(identity, "ingress", INGRESS_SECONDS), INGRESS_SECONDS
+        else:
+            old = str(body.get("oldSessionToken") or "")
+            if old not in self._sessions:
+                raise SnowflakeFault(
+                    390111, "08001", "Session no longer exists. New login required to access the service."
+                )
+            token, seconds = old, SESSION_SECONDS
+        return _success(
+            {"sessionToken": token, "validityInSecondsST": seconds, "masterToken": presented, "sessionId": 1}
+        )
+
+    async def _heartbeat(self, request: Request) -> JSONResponse:
+        self._session(request)
+        return _success(None)
+
+    async def _end(self, request: Request) -> JSONResponse:
+        token, _ = self._session(request)
+        if request.query_params.get("delete"):
+            self._sessions.pop(token, None)
+            self._sign_in.forget(token)
+            async with self._locks.of(token):
+                await run_in_threadpool(self._engine.close_session, token)
+            self._locks.forget(token)
+        return _success(None)
+
+    async def _monitor(self, request: Request) -> JSONResponse:
+        self._session(request)
+        return _success({"queries": [{"id": request.path_params["id"], "status": "SUCCESS"}]})
+
+    async def _query(self, request: Request) -> JSONResponse:
+        token, session = self._session(request)
+        body = await _body(request)
+        async with self._locks.of(token):
+            session.facts.database, session.facts.schema = self._engine.scope(token)
+            text = str(body.get("sqlText") or "")
+            answer = await run_in_threadpool(self._dispatcher.answer, text, _bindings(body), session.facts)
+            if isinstance(answer, RowsAnswer):
+                return JSONResponse(rows_json(answer, session.facts))
+            host = request.url.netloc
+            if isinstance(answer, UploadAnswer):
+                return JSONResponse(self._transfers.upload_json(answer, session.identity, host))
+            if isinstance(answer, DownloadAnswer):
+                return JSONResponse(self._transfers.download_json(answer, session.identity, host))
+            if isinstance(answer, RewriteAnswer):
+                body = {**body, "sqlText": answer.sql}
+                if not answer.keeps_bindings:
+                    body.pop("bindings", None)
+            return JSONResponse(await self._engine.query(request, body))
+
+
+def _bindings(body: dict[str, Any]) -> list[object]:
+    """Values of ``?`` marks, in order."""
+    found = body.get("bindings") or {}
+    return [found[key].get("value") for key in sorted((key for key in found if key.isdigit()), key=int)]
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    raw = await request.body()
+    if request.headers.get("content-encoding") == "gzip":
+        raw = gzip.decompress(raw)
+    found = json.loads(raw or b"{}")
+    return found if isinstance(found, dict) else {}
+
+
+def _success(data: object) -> JSONResponse:
+    return JSONResponse({"data": data, "code": None, "message": None, "success": True})
+
+
+def _guarded(handler: Handler) -> Handler:
+    """Every failure is an answer, never an HTTP 500 (SPCS reference, part 0, point 5)."""
+
+    async def guarded(request: Request) -> JSONResponse:
+        try:
+            return await handler(request)
+        except SnowflakeFault as fault:
+            return JSONResponse(fault_json(fault))
+        except (ValueError, OSError, EOFError) as error:
+            return JSONResponse(fault_json(SnowflakeFault(391918, "22000", f"Bad request: {type(error).__name__}.")))
+        except Exception:
+            logger.exception("a defect of the local Snowflake")
+            message = "Processing aborted by an internal error of the local Snowflake; its log has the reason."
+            return JSONResponse(fault_json(SnowflakeFault(370001, "XX000", message)))
+
+    return guarded

@@ -1,0 +1,114 @@
+"""Files between clients and stages: the client is told that the stage is a Google Cloud Storage bucket at this server.
+
+Of the storages that clients know, this is the one that they speak plain HTTP to, with an endpoint and a token that the
+server chooses; so the unmodified client uploads, downloads, and looks whether a file exists.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn
+from airflow_provider_raydp_spcs.local.stages.files import StageFiles
+from airflow_provider_raydp_spcs.local.wire.answers import DownloadAnswer, UploadAnswer
+
+BUCKET: Final = "spcs-stages"
+TRANSFER_SECONDS: Final = 3600.0
+_DIGEST: Final = "x-goog-meta-sfc-digest"
+
+
+class Transfers:
+    """The bucket."""
+
+    def __init__(self, files: StageFiles, sign_in: SignIn) -> None:
+        self._files, self._sign_in = files, sign_in
+
+    def upload_json(self, answer: UploadAnswer, identity: Identity, host: str) -> dict[str, Any]:
+        """What a client needs for PUT."""
+        return _success(
+            {
+                "command": "UPLOAD",
+                "src_locations": [answer.source],
+                "parallel": answer.parallel,
+                "autoCompress": answer.auto_compress,
+                "overwrite": answer.overwrite,
+                "sourceCompression": answer.source_compression,
+                "stageInfo": self._stage_info(answer.folder, identity, host),
+                "encryptionMaterial": None,
+            }
+        )
+
+    def download_json(self, answer: DownloadAnswer, identity: Identity, host: str) -> dict[str, Any]:
+        """What a client needs for GET."""
+        return _success(
+            {
+                "command": "DOWNLOAD",
+                "src_locations": list(answer.files),
+                "parallel": answer.parallel,
+                "localLocation": answer.target,
+                "stageInfo": self._stage_info(answer.folder, identity, host),
+                "presignedUrls": [],
+                "encryptionMaterial": [None] * len(answer.files),
+            }
+        )
+
+    def _stage_info(self, folder: Path, identity: Identity, host: str) -> dict[str, Any]:
+        relative = folder.resolve().relative_to(self._files.root.resolve()).as_posix()
+        return {
+            "locationType": "GCS",
+            "location": f"{BUCKET}/{relative}/",
+            "endPoint": host,
+            "creds": {"GCS_ACCESS_TOKEN": self._sign_in.issue(identity, "transfer", TRANSFER_SECONDS)},
+            "isClientSideEncrypted": False,
+        }
+
+    async def serve(self, request: Request) -> Response:
+        """PUT, GET and HEAD of one file."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or self._sign_in.identity(token, "transfer") is None:
+            return Response(status_code=403)
+        try:
+            path = self._files.inside(self._files.root, request.path_params["path"])
+        except SnowflakeFault:
+            return Response(status_code=400)
+        if request.method == "PUT":
+            await _store(path, request)
+            return Response()
+        if not path.is_file():
+            return Response(status_code=404)
+        digest = await run_in_threadpool(_digest, path)
+        return FileResponse(path, headers={_DIGEST: digest})
+
+
+async def _store(path: Path, request: Request) -> None:
+    """Write the body beside its place and move it there when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{uuid.uuid4().hex}.part"
+    try:
+        with temporary.open("wb") as file:
+            async for chunk in request.stream():
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()
+
+
+def _success(data: dict[str, Any]) -> dict[str, Any]:
+    return {"data": {**data, "queryId": str(uuid.uuid4())}, "code": None, "message": None, "success": True}
