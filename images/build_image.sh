@@ -19,7 +19,7 @@ if [ -z "$engine" ]; then
 fi
 [ -n "$engine" ] || fail "neither docker nor podman is installed"
 
-tag=${TAG:-$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$root/airflow_provider_raydp_spcs/__init__.py")}
+tag=${TAG:-$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$root/airflow_provider_raydp_spcs/version.py")}
 images=(raydp_base raydp_head raydp_worker raydp_custom_worker)
 
 build() {

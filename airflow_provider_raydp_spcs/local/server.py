@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--provisioning-seconds", type=float, default=0.0)
     given = parser.parse_args()
+    logging.getLogger("fakesnow.server").setLevel(logging.WARNING)  # it logs statements, whose texts may hold secrets
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         serve(Options(given.home, given.images, given.port, given.provisioning_seconds))

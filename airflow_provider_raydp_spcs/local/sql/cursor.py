@@ -15,13 +15,13 @@ from airflow_provider_raydp_spcs.local.sql.locations import quote_locations
 _TEXT = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING})
 
 
-class _Tokenizer(Snowflake.Tokenizer):
+class _Tokenizer(Snowflake.Tokenizer):  # type: ignore[misc]
     """Snowflake's, without the words after which sqlglot takes the rest of a statement as one text."""
 
     COMMANDS: ClassVar[set[TokenType]] = set()
 
 
-class _Dialect(Snowflake):
+class _Dialect(Snowflake):  # type: ignore[misc]
     Tokenizer = _Tokenizer
 
 

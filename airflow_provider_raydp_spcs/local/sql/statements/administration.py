@@ -204,7 +204,11 @@ class ShowObjects:
         for full, body in context.catalogue.all(self.kind):
             *outer, name = full.split(".")
             rows.append(
-                {**_details(self.kind, body), **dict(zip(("database_name", "schema_name"), outer, strict=False)), "name": name}
+                {
+                    **_details(self.kind, body),
+                    **dict(zip(("database_name", "schema_name"), outer, strict=False)),
+                    "name": name,
+                }
             )
         if self.kind == "Image repository":
             for row in rows:

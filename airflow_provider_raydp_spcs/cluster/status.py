@@ -1,0 +1,70 @@
+"""How a cluster is: its services and containers at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_raydp_spcs.spcs.service_info import BROKEN, UP, ContainerInfo, ContainerStatus, ServiceInfo
+
+MANY_RESTARTS = 3
+"""A container that was started so often and is not ready will not become so by waiting."""
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One service with the containers that are worth telling of."""
+
+    service: ServiceInfo
+    containers: tuple[ContainerInfo, ...] = ()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it answers."""
+        return self.service.status in UP
+
+    @property
+    def failure(self) -> str | None:
+        """Why it will not come up, or None."""
+        if self.service.status in BROKEN:
+            return f"service {self.service.name} is {self.service.status}{self._messages()}"
+        for each in self.containers:
+            if each.status is not ContainerStatus.READY and each.restart_count >= MANY_RESTARTS:
+                return (
+                    f"container {each.container_name} of {self.service.name}, instance {each.instance_id}, ended "
+                    f"{each.restart_count} times (last exit code {each.last_exit_code}): {each.message}"
+                )
+        return None
+
+    def _messages(self) -> str:
+        texts = {each.message for each in self.containers if each.message}
+        return f": {'; '.join(sorted(texts))}" if texts else ""
+
+    def __str__(self) -> str:
+        waiting = [each for each in self.containers if each.status is not ContainerStatus.READY]
+        told = ", ".join(
+            f"{each.container_name} {each.instance_id or '?'}: {each.status} ({each.message or 'no message'})"
+            for each in waiting
+        )
+        return f"{self.service.name} {self.service.status}" + (f" - {told}" if told else "")
+
+
+@dataclass(frozen=True)
+class ClusterStatus:
+    """A cluster at one moment."""
+
+    name: str
+    services: tuple[ServiceState, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every service answers."""
+        return bool(self.services) and all(each.is_up for each in self.services)
+
+    @property
+    def failure(self) -> str | None:
+        """The first reason why it will not come up, or None."""
+        return next((each.failure for each in self.services if each.failure), None)
+
+    def lines(self) -> list[str]:
+        """One line per service."""
+        return [str(each) for each in self.services]
