@@ -126,7 +126,7 @@ class ClusterConfig:
 
     name: str
     head: HeadConfig = field(default_factory=HeadConfig)
-    worker_groups: Sequence[WorkerGroup] = (WorkerGroup(),)
+    worker_groups: Sequence[WorkerGroup] = field(default_factory=lambda: (WorkerGroup(),))
     database: str | None = None
     schema: str | None = None
     image_repository: str = "RAYDP_SIS_IMAGE_REPO"

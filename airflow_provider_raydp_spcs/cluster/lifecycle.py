@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw, service_name
@@ -22,7 +22,7 @@ from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceSta
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError, SpcsError
-from airflow_provider_raydp_spcs.spcs.service_info import GOING, UP, ServiceInfo
+from airflow_provider_raydp_spcs.spcs.service_info import GOING, UP, ContainerInfo, ContainerStatus, ServiceInfo
 from airflow_provider_raydp_spcs.spcs.services import Service
 
 Progress = Callable[[str], None]
@@ -41,11 +41,11 @@ class Deleted:
 
 
 @dataclass
-class _Made:
-    """What a creation made itself, and would take back."""
+class Made:
+    """What a creation made itself, and may take back; what existed before is not in it."""
 
-    pools: list[str]
-    services: list[str]
+    pools: list[str] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)
 
 
 class Clusters:
@@ -71,19 +71,26 @@ class Clusters:
         return draw(config, *self._scope(config), owner=owner, run=run)
 
     def create(
-        self, config: ClusterConfig, *, owner: str = "", run: str = "", progress: Progress = lambda line: None
+        self,
+        config: ClusterConfig,
+        *,
+        owner: str = "",
+        run: str = "",
+        made: Made | None = None,
+        progress: Progress = lambda line: None,
     ) -> None:
         """Ask for all pools and services at once; they come up by themselves, see :meth:`wait_until_ready`.
 
         What exists already is used as it is, or altered where it was asked for differently. On failure everything that
         this call made is taken back.
 
+        :param made: filled with what this call makes, before it is made, so that the caller may take it back later.
         :raises SpcsError: Snowflake refuses something.
         :raises NameTakenError: a name is in use by something that is not this cluster.
         """
         blueprint = self.blueprint(config, owner=owner, run=run)
         self._wait_while_going(config.name, progress)
-        made = _Made([], [])
+        made = Made() if made is None else made
         try:
             pools = {pool.name: pool for pool in self._client.compute_pools.show(f"{config.name}_")}
             for pool in blueprint.pools:
@@ -93,7 +100,7 @@ class Clusters:
                 own = service.name.rpartition(".")[2]
                 self._ensure_service(config.name, service, services.get(own), made, progress)
         except BaseException:
-            self._take_back(made, progress)
+            self.take_back(made, progress)
             raise
 
     def wait_until_ready(
@@ -143,11 +150,11 @@ class Clusters:
             raise ClusterNotFoundError(msg)
         states = []
         for service in services:
-            containers: tuple[object, ...] = ()
+            containers: tuple[ContainerInfo, ...] = ()
             if service.status not in UP:
                 with contextlib.suppress(ObjectDoesNotExistError):
                     containers = tuple(self._client.services.containers(_full(service)))
-            states.append(ServiceState(service, containers))  # type: ignore[arg-type]
+            states.append(ServiceState(service, containers))
         return ClusterStatus(name.upper(), tuple(states))
 
     def endpoints(self, name: str) -> dict[str, str]:
@@ -179,6 +186,42 @@ class Clusters:
             progress(f"dropped compute pool {pool.name}")
         return Deleted(tuple(each.name for each in services), tuple(each.name for each in pools))
 
+    def take_back(self, made: Made, progress: Progress = lambda line: None) -> None:
+        """Drop what a creation made, in reverse. What cannot be dropped is told; nothing is raised, for the caller has
+        an error of its own to raise.
+        """
+        for name in reversed(made.services):
+            try:
+                self._client.services.drop(name, force=True)
+                progress(f"took back service {name}")
+            except SpcsError as error:
+                progress(f"could not take back service {name}: {error}")
+        with contextlib.suppress(SpcsError, ClusterNotDeletedError):
+            self._wait_while_gone(made.services)
+        for name in reversed(made.pools):
+            try:
+                self._client.compute_pools.stop_all(name)
+                self._client.compute_pools.drop(name)
+                progress(f"took back compute pool {name}")
+            except SpcsError as error:
+                progress(f"could not take back compute pool {name}: {error}")
+
+    def last_words(self, name: str, lines: int = 20) -> list[str]:
+        """The end of the log of every container that is not ready, for whoever wants to know why."""
+        told: list[str] = []
+        with contextlib.suppress(SpcsError, ClusterNotFoundError):
+            for state in self.status(name).services:
+                for container in state.containers:
+                    if container.status is not ContainerStatus.READY:
+                        where = f"{state.service.name} {container.instance_id} {container.container_name}"
+                        with contextlib.suppress(SpcsError):
+                            full = _full(state.service)
+                            text = self._client.services.logs(
+                                full, container.instance_id, container.container_name, lines=lines
+                            )
+                            told += [f"log of {where} ends with:", *text.splitlines()]
+        return told
+
     def head_service(self, name: str) -> str:
         """Name of the head's service."""
         return service_name(name, "HEAD")
@@ -204,7 +247,7 @@ class Clusters:
         return True
 
     def _ensure_pool(
-        self, cluster: str, pool: ComputePool, there: ComputePoolInfo | None, made: _Made, progress: Progress
+        self, cluster: str, pool: ComputePool, there: ComputePoolInfo | None, made: Made, progress: Progress
     ) -> None:
         if there is None:
             made.pools.append(pool.name)
@@ -221,7 +264,7 @@ class Clusters:
         progress(f"compute pool {pool.name} exists and is used")
 
     def _ensure_service(
-        self, cluster: str, service: Service, there: ServiceInfo | None, made: _Made, progress: Progress
+        self, cluster: str, service: Service, there: ServiceInfo | None, made: Made, progress: Progress
     ) -> None:
         if there is None:
             made.services.append(service.name)
@@ -237,21 +280,14 @@ class Clusters:
             progress(f"service {service.name} exists and was altered")
         del cluster
 
-    def _take_back(self, made: _Made, progress: Progress) -> None:
-        """Undo, in reverse; what cannot be undone is told, and the first error stays the one that is raised."""
-        for name in reversed(made.services):
-            try:
-                self._client.services.drop(name, force=True)
-                progress(f"took back service {name}")
-            except SpcsError as error:
-                progress(f"could not take back service {name}: {error}")
-        for name in reversed(made.pools):
-            try:
-                self._client.compute_pools.stop_all(name)
-                self._client.compute_pools.drop(name)
-                progress(f"took back compute pool {name}")
-            except SpcsError as error:
-                progress(f"could not take back compute pool {name}: {error}")
+    def _wait_while_gone(self, names: list[str]) -> None:
+        """Wait until services are gone, whatever cluster they belong to."""
+        deadline = time.monotonic() + DELETE_TIMEOUT
+        left = {name.rpartition(".")[2] for name in names}
+        while left and time.monotonic() < deadline:
+            left &= {service.name for service in self._client.services.show(schema=".".join(self._scope()))}
+            if left:
+                self._sleep(min(0.5, POLL_SECONDS))
 
     def _wait_while_going(self, name: str, progress: Progress, timeout: float = DELETE_TIMEOUT) -> None:
         """Wait until services that are being dropped are gone."""

@@ -1,0 +1,84 @@
+"""Snowpark Container Services over an Airflow connection of the type ``snowflake``."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
+
+from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.spcs.client import SpcsClient
+from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+LOGIN_TIMEOUT: Final = 60
+NETWORK_TIMEOUT: Final = 300
+"""Seconds; without them the connector tries again for ever where a server answers 5xx."""
+
+
+class SpcsHook(SnowflakeHook):
+    """Clients for containers and clusters over one connection, opened at first use and closed at the end.
+
+    Takes every argument of ``SnowflakeHook``. Use it as a context manager::
+
+        with SpcsHook(snowflake_conn_id="snowflake_default") as hook:
+            hook.client.services.show()
+    """
+
+    hook_name = "Snowpark Container Services"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def connection(self) -> SnowflakeConnection:
+        """The connection.
+
+        :raises SpcsError: Snowflake cannot be reached or does not let us in.
+        """
+        import snowflake.connector.errors as connector_errors
+
+        from airflow_provider_raydp_spcs.spcs.errors import translate
+
+        try:
+            return self.get_conn()
+        except connector_errors.Error as error:
+            raise translate(error) from error
+
+    @cached_property
+    def client(self) -> SpcsClient:
+        """Compute pools, services and stages."""
+        return SpcsClient(ConnectorSession(self.connection))
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The clusters of the connection's schema."""
+        return Clusters(self.client)
+
+    def close(self) -> None:
+        """Close the connection, if it was opened."""
+        connection = self.__dict__.pop("connection", None)
+        for dependent in ("client", "clusters"):
+            self.__dict__.pop(dependent, None)
+        if connection is not None:
+            connection.close()
+
+    def _get_conn_params(self) -> dict[str, Any]:
+        parameters: dict[str, Any] = dict(super()._get_conn_params())
+        parameters.setdefault("login_timeout", LOGIN_TIMEOUT)
+        parameters.setdefault("network_timeout", NETWORK_TIMEOUT)
+        # Tokens for the ingress are issued only to sessions that read their results as JSON (SPCS reference 4.2).
+        parameters["session_parameters"] = {
+            **(parameters.get("session_parameters") or {}),
+            "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json",
+        }
+        return parameters

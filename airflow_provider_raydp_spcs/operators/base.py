@@ -1,0 +1,83 @@
+"""What the operators share: the connection, and how a run is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+
+JOB_XCOM = "raydp_job"
+"""Key under which a submit task tells which job it runs, before the job runs."""
+
+
+class RayDPOperator(BaseOperator):
+    """Base of the operators about one cluster.
+
+    :param cluster_name: the cluster.
+    :param snowflake_conn_id: Airflow connection of the type ``snowflake``.
+    :param database: overrides the connection's.
+    :param schema: overrides the connection's.
+    :param role: overrides the connection's.
+    :param warehouse: overrides the connection's.
+    """
+
+    template_fields: ClassVar[Sequence[str]] = (
+        "cluster_name",
+        "snowflake_conn_id",
+        "database",
+        "schema",
+        "role",
+        "warehouse",
+    )
+    ui_color = "#e1f5fe"
+
+    def __init__(
+        self,
+        *,
+        cluster_name: str,
+        snowflake_conn_id: str = "snowflake_default",
+        database: str | None = None,
+        schema: str | None = None,
+        role: str | None = None,
+        warehouse: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.cluster_name = cluster_name
+        self.snowflake_conn_id = snowflake_conn_id
+        self.database, self.schema, self.role, self.warehouse = database, schema, role, warehouse
+
+    def spcs(self) -> SpcsHook:
+        """A hook over the connection; use it as a context manager."""
+        from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+
+        return SpcsHook(
+            snowflake_conn_id=self.snowflake_conn_id,
+            database=self.database,
+            schema=self.schema,
+            role=self.role,
+            warehouse=self.warehouse,
+        )
+
+    def say(self, line: str) -> None:
+        """One line in the task's log."""
+        self.log.info("%s", line)
+
+
+def run_names(context: Context) -> dict[str, Any]:
+    """Names of this task's run: dag_id, run_id, task_id, map_index, try_number."""
+    instance = context["ti"]
+    map_index = getattr(instance, "map_index", None)
+    return {
+        "dag_id": instance.dag_id,
+        "run_id": instance.run_id,
+        "task_id": instance.task_id,
+        "map_index": -1 if map_index is None else map_index,
+        "try_number": instance.try_number,
+    }
