@@ -98,8 +98,12 @@ def export_logs(
             (folder / "missing.txt").write_text("\n".join(missing) + "\n")
         for source in sorted({path.parent for path in folder.rglob("*") if path.is_file()}):
             relative = source.relative_to(folder).as_posix()
-            client.stages.put(source / "*", target.path if relative == "." else f"{target.path}/{relative}")
-            progress(f"exported {sum(path.is_file() for path in source.iterdir())} files of {relative}")
+            files = [path for path in source.iterdir() if path.is_file()]
+            # PUT takes no glob that matches a folder.
+            whole = len(files) == len(list(source.iterdir()))
+            for each in [source / "*"] if whole else files:
+                client.stages.put(each, target.path if relative == "." else f"{target.path}/{relative}")
+            progress(f"exported {len(files)} files to {target.path}/{'' if relative == '.' else relative}")
     return Exported(tuple(file.name for file in client.stages.files(f"{target.path}/")), tuple(missing))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -108,11 +109,13 @@ def down(home: Path | None) -> str:
 
 def _wait_for_end(paths: Paths, pid: int) -> None:
     deadline = time.monotonic() + STOP_SECONDS
-    while _running(paths) is not None:
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            deadline += 10
+    while _running(paths) is not None and time.monotonic() < deadline:
         time.sleep(0.1)
+    if _running(paths) is not None:
+        # Its keepers notice and end every container.
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)  # where this very process started it
 
 
 def _running(paths: Paths) -> RunningServer | None:

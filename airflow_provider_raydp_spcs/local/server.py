@@ -11,7 +11,6 @@ import logging
 import os
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--provisioning-seconds", type=float, default=0.0)
     given = parser.parse_args()
-    logging.getLogger("fakesnow.server").setLevel(logging.WARNING)  # it logs statements, whose texts may hold secrets
+    for name in ("fakesnow.server", "httpx"):  # they log statements and addresses, whose texts may hold secrets
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         serve(Options(given.home, given.images, given.port, given.provisioning_seconds))
@@ -87,6 +87,8 @@ def serve(options: Options) -> None:
             write_private(paths.server, json.dumps(facts).encode())
             yield
             await asyncio.to_thread(supervisor.close)
+            # Not later: uvicorn ends the process with the signal that stopped it.
+            paths.server.unlink(missing_ok=True)
 
         app.router.lifespan_context = lifespan
         config = uvicorn.Config(
@@ -97,10 +99,7 @@ def serve(options: Options) -> None:
             server_header=False,
             timeout_graceful_shutdown=5,
         )
-        try:
-            asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
-        finally:
-            paths.server.unlink(missing_ok=True)
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
 
 
 def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Supervisor]:
@@ -134,7 +133,7 @@ def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Superv
         return sign_in.issue(Identity(service.rpartition(".")[2], role, service), "service", SERVICE_SECONDS)
 
     def user_of(token: str) -> str | None:
-        identity = sign_in.identity(token, "ingress")
+        identity = sign_in.identity(token, "session")
         return identity.user if identity else None
 
     surroundings = Surroundings(
@@ -189,7 +188,9 @@ def is_alive(facts: dict[str, Any]) -> bool:
     import psutil
 
     try:
-        return abs(_start_time(int(facts["pid"])) - float(facts["started"])) < 1 and time.time() > 0
+        process = psutil.Process(int(facts["pid"]))
+        same = abs(process.create_time() - float(facts["started"])) < 1
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

@@ -45,12 +45,22 @@ _OPENED: Final = (
 
 
 def jvm_options() -> str:
-    """Options for every JVM that Ray and Spark start, handed over in ``JDK_JAVA_OPTIONS``.
+    """Options for every JVM that Ray and Spark start.
 
     Spark and Ray reach into packages that Java 17 closes; without these the exchange of data between both kills
     RayDP's app master.
     """
-    return " ".join(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED)
+    return "\n".join(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED)
+
+
+def write_jvm_options(folder: Path) -> str:
+    """Put the options into a file; answer what ``JDK_JAVA_OPTIONS`` must hold.
+
+    Every JVM prints that variable when it starts, and a file's name is shorter than twenty options.
+    """
+    file = folder / "java.options"
+    file.write_text(jvm_options() + "\n")
+    return f"@{file}"
 
 
 def find_java(environment: Mapping[str, str] = os.environ) -> Path:

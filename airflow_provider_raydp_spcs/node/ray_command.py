@@ -11,7 +11,6 @@ from typing import Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node.address import VARIABLE, is_shared
-from airflow_provider_raydp_spcs.node.java import jvm_options
 from airflow_provider_raydp_spcs.node.node_ports import head_gcs, node_ports
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 
@@ -76,14 +75,16 @@ def ray_command(settings: NodeSettings, address: str) -> list[str]:
     ]
 
 
-def ray_environment(settings: NodeSettings, address: str, java_home: Path, base: Mapping[str, str]) -> dict[str, str]:
+def ray_environment(
+    settings: NodeSettings, address: str, java_home: Path, jvm_options: str, base: Mapping[str, str]
+) -> dict[str, str]:
     """The environment of Ray, and so of every driver, executor and JVM that Ray starts."""
     path = os.pathsep.join([str(Path(sys.executable).parent), str(java_home / "bin"), base.get("PATH", os.defpath)])
     return {
         **base,
         "PATH": path,
         "JAVA_HOME": str(java_home),
-        "JDK_JAVA_OPTIONS": f"{base.get('JDK_JAVA_OPTIONS', '')} {jvm_options()}".strip(),
+        "JDK_JAVA_OPTIONS": f"{base.get('JDK_JAVA_OPTIONS', '')} {jvm_options}".strip(),
         # Spark would otherwise ask the host name, which on a machine with several nodes is the same for all.
         "SPARK_LOCAL_IP": address,
         VARIABLE: address,

@@ -15,7 +15,7 @@ from types import FrameType
 from airflow_provider_raydp_spcs.node import health
 from airflow_provider_raydp_spcs.node.address import own_address
 from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, NodeError
-from airflow_provider_raydp_spcs.node.java import find_java
+from airflow_provider_raydp_spcs.node.java import find_java, write_jvm_options
 from airflow_provider_raydp_spcs.node.node_ports import head_gcs
 from airflow_provider_raydp_spcs.node.ray_command import ray_command, ray_environment
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
@@ -36,9 +36,10 @@ def run(role: Role) -> int:
 
 def _run(settings: NodeSettings) -> int:
     address = own_address()
-    environment = ray_environment(settings, address, find_java(), os.environ)
-    stopping = _StopSignals()
     settings.ray_dir.mkdir(parents=True, exist_ok=True)
+    options = write_jvm_options(settings.ray_dir)
+    environment = ray_environment(settings, address, find_java(), options, os.environ)
+    stopping = _StopSignals()
     server = health.serve(address, lambda: health.ray_is_ready(settings, address))
     try:
         if settings.head_address is not None:

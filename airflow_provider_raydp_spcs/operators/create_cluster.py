@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.lifecycle import POLL_SECONDS, READY_TIMEOUT, Made
@@ -28,7 +28,7 @@ class CreateRayDPClusterOperator(RayDPOperator):
     :returns: ``{"name": …, "endpoints": {name: address}}``.
     """
 
-    template_fields: ClassVar[Sequence[str]] = (*RayDPOperator.template_fields, "cluster", "applications")
+    template_fields: Sequence[str] = (*RayDPOperator.template_fields, "cluster", "applications")
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs
@@ -28,7 +28,7 @@ class ExportRayDPLogsOperator(RayDPOperator):
     :returns: names of the exported files.
     """
 
-    template_fields: ClassVar[Sequence[str]] = (*RayDPOperator.template_fields, "job_task_id", "logs_stage")
+    template_fields: Sequence[str] = (*RayDPOperator.template_fields, "job_task_id", "logs_stage")
 
     def __init__(
         self,

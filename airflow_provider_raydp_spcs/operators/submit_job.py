@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_raydp_spcs.jobs.submission import Application, JobRequest, submission_id
 from airflow_provider_raydp_spcs.jobs.wait import POLL_SECONDS, wait_for_job
@@ -30,7 +30,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
     :returns: the submission id.
     """
 
-    template_fields: ClassVar[Sequence[str]] = (
+    template_fields: Sequence[str] = (
         *RayDPOperator.template_fields,
         "application",
         "application_args",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -75,5 +74,4 @@ def spark_settings(size: SparkSize) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(size.shuffle_partitions),
         "spark.default.parallelism": str(size.shuffle_partitions),
         "spark.sql.session.timeZone": "UTC",
-        "spark.local.dir": os.environ.get("RAYDP_RAY_DIR", "/tmp"),  # noqa: S108 - Spark's own default
     }

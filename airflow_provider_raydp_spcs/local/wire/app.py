@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -32,7 +33,7 @@ from airflow_provider_raydp_spcs.local.wire.answers import (
     SessionFacts,
     UploadAnswer,
 )
-from airflow_provider_raydp_spcs.local.wire.engine import Engine, SessionLocks
+from airflow_provider_raydp_spcs.local.wire.engine import Engine
 from airflow_provider_raydp_spcs.local.wire.rendering import fault_json, rows_json
 from airflow_provider_raydp_spcs.local.wire.transfers import BUCKET, Transfers
 
@@ -43,8 +44,12 @@ Handler = Callable[[Request], Awaitable[JSONResponse]]
 
 @dataclass
 class _Session:
+    """A client's session; every token of it stands for it."""
+
     identity: Identity
     facts: SessionFacts
+    tokens: list[str]
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Wire:
@@ -53,7 +58,6 @@ class Wire:
     def __init__(self, sign_in: SignIn, engine: Engine, dispatcher: Dispatcher, transfers: Transfers) -> None:
         self._sign_in, self._engine, self._dispatcher, self._transfers = sign_in, engine, dispatcher, transfers
         self._sessions: dict[str, _Session] = {}
-        self._locks = SessionLocks()
 
     def app(self) -> Starlette:
         """The application."""
@@ -91,7 +95,7 @@ class Wire:
         parameters = {str(key).upper(): str(value) for key, value in given.items()}
         warehouse = (query.get("warehouse") or "").upper() or None
         facts = SessionFacts(identity.user, role, database, schema, warehouse, parameters)
-        self._sessions[token] = _Session(identity, facts)
+        self._sessions[token] = _Session(identity, facts, [token])
         return _success(
             {
                 "token": token,
@@ -144,21 +148,23 @@ class Wire:
         return token, session
 
     async def _token(self, request: Request) -> JSONResponse:
-        """A token for the ingress (``ISSUE``), or a fresh one for the session (``RENEW``), asked for with the master token."""
+        """A fresh token of the session, asked for with the master token: ``ISSUE`` (good for the ingress) or ``RENEW``."""
         body = await _body(request)
         presented = snowflake_token(request.headers.get("authorization", "")) or ""
         identity = self._sign_in.identity(presented, "master", "session")
         if identity is None:
             raise SnowflakeFault(390104, "08001", "Authentication token has expired. The user must authenticate again.")
-        if body.get("requestType") == "ISSUE":
-            token, seconds = self._sign_in.issue(identity, "ingress", INGRESS_SECONDS), INGRESS_SECONDS
-        else:
-            old = str(body.get("oldSessionToken") or "")
-            if old not in self._sessions:
-                raise SnowflakeFault(
-                    390111, "08001", "Session no longer exists. New login required to access the service."
-                )
-            token, seconds = old, SESSION_SECONDS
+        old = str(body.get("oldSessionToken") or "")
+        session = self._sessions.get(old)
+        if session is None:
+            raise SnowflakeFault(390111, "08001", "Session no longer exists. New login required to access the service.")
+        issue = body.get("requestType") == "ISSUE"
+        seconds = INGRESS_SECONDS if issue else SESSION_SECONDS
+        # The client goes on with the new token, so both stand for the session.
+        token = self._sign_in.issue(identity, "session", seconds)
+        self._sessions[token] = session
+        session.tokens.append(token)
+        self._engine.alias(token, old)
         return _success(
             {"sessionToken": token, "validityInSecondsST": seconds, "masterToken": presented, "sessionId": 1}
         )
@@ -168,13 +174,13 @@ class Wire:
         return _success(None)
 
     async def _end(self, request: Request) -> JSONResponse:
-        token, _ = self._session(request)
+        _, session = self._session(request)
         if request.query_params.get("delete"):
-            self._sessions.pop(token, None)
-            self._sign_in.forget(token)
-            async with self._locks.of(token):
-                await run_in_threadpool(self._engine.close_session, token)
-            self._locks.forget(token)
+            async with session.lock:
+                for each in session.tokens:
+                    self._sessions.pop(each, None)
+                    self._sign_in.forget(each)
+                await run_in_threadpool(self._engine.close_session, session.tokens)
         return _success(None)
 
     async def _monitor(self, request: Request) -> JSONResponse:
@@ -184,7 +190,8 @@ class Wire:
     async def _query(self, request: Request) -> JSONResponse:
         token, session = self._session(request)
         body = await _body(request)
-        async with self._locks.of(token):
+        # One statement at a time per session: it is one DuckDB cursor, and two threads on it would collide.
+        async with session.lock:
             session.facts.database, session.facts.schema = self._engine.scope(token)
             text = str(body.get("sqlText") or "")
             answer = await run_in_threadpool(self._dispatcher.answer, text, _bindings(body), session.facts)

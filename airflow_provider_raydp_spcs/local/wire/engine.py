@@ -5,7 +5,6 @@ Everything that knows fakesnow's inside is here.
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import logging
@@ -63,11 +62,15 @@ class Engine:
         self._server.sessions[token] = connection
         return database, schema
 
-    def close_session(self, token: str) -> None:
-        """End a session."""
-        connection = self._server.sessions.pop(token, None)
-        if connection is not None:
-            connection.close()
+    def alias(self, token: str, known: str) -> None:
+        """Let another token stand for a session."""
+        self._server.sessions[token] = self._server.sessions[known]
+
+    def close_session(self, tokens: Iterable[str]) -> None:
+        """End the session that these tokens stand for."""
+        connections = [self._server.sessions.pop(token, None) for token in tokens]
+        if connections and connections[0] is not None:
+            connections[0].close()
 
     def scope(self, token: str) -> tuple[str | None, str | None]:
         """Current database and schema of a session, which statements such as USE change."""
@@ -98,18 +101,3 @@ class Engine:
         sql = "SELECT 1 FROM information_schema.schemata WHERE upper(catalog_name) = ? AND (? IS NULL OR upper(schema_name) = ?)"
         cursor = self._instance.duck_conn.cursor()
         return cursor.execute(sql, [database, schema, schema]).fetchone() is not None
-
-
-class SessionLocks:
-    """One statement at a time per session: a session is one DuckDB cursor, and two threads on it would collide."""
-
-    def __init__(self) -> None:
-        self._locks: dict[str, asyncio.Lock] = {}
-
-    def of(self, token: str) -> asyncio.Lock:
-        """The lock of a session."""
-        return self._locks.setdefault(token, asyncio.Lock())
-
-    def forget(self, token: str) -> None:
-        """The session is gone."""
-        self._locks.pop(token, None)
