@@ -24,7 +24,9 @@ class ExecutorWatch:
         self.stop = threading.Event()
 
     def run(self) -> None:
-        with connect(self._environment, session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json"}) as connection:
+        with connect(
+            self._environment, session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json"}
+        ) as connection:
             token = connection._rest._token_request("ISSUE")["data"]["sessionToken"]
             headers = {"Authorization": f'Snowflake Token="{token}"'}
             while not self.stop.wait(1.0):

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from airflow_provider_raydp_spcs.cli.output import console
 
 MAX_ROWS = 40
 """Rows shown of the result; a day has about 35."""
+SHOWN = (
+    "flight_date",
+    "carrier",
+    "origin",
+    "flights",
+    "cancellations",
+    "dep_delay_median",
+    "dep_delay_p95",
+    "arr_delay_mean",
+    "seats_flown",
+)
+"""Columns shown; the table has more."""
 
 
 def show(result: Mapping[str, Any]) -> None:
     """Print the result table, the exported files, the seconds of each phase, and that nothing is left."""
     console.print()
     console.print(_result_table(result["rows"]))
-    console.print(_files_table(result["files"]))
+    for line in _files(result["files"]):
+        console.print(line, markup=False)
     console.print(_phases_table(result))
     console.print("Airflow's whole log: " + ", ".join(result["log"]), markup=False)
     console.print(
@@ -34,31 +48,36 @@ def write(result: Mapping[str, Any], path: Path) -> None:
 
 def _result_table(rows: list[dict[str, Any]]) -> Table:
     title = f"FLIGHTS_DAILY: {len(rows)} rows"
-    table = Table(title=title if len(rows) <= MAX_ROWS else f"{title}, the first {MAX_ROWS}")
-    for column in rows[0] if rows else ():
-        table.add_column(column.lower().replace("_", " "), overflow="fold")
+    table = Table(title=title if len(rows) <= MAX_ROWS else f"{title}, the first {MAX_ROWS}", box=SIMPLE)
+    shown = [column for column in SHOWN if rows and column in rows[0]]
+    for column in shown:
+        right = bool(rows) and isinstance(rows[0][column], int | float)
+        table.add_column(column.replace("_", " "), justify="right" if right else "left")
     for row in rows[:MAX_ROWS]:
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_row(*(_cell(row[column]) for column in shown))
     return table
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
-def _files_table(files: list[tuple[str, int]]) -> Table:
-    table = Table(title="@RAYDPLOGS")
-    table.add_column("file", overflow="fold")
-    table.add_column("bytes", justify="right")
+def _files(files: list[tuple[str, int]]) -> Iterator[str]:
+    """The files by their run's folder: a heading, then a line each."""
+    heading = ""
     for name, size in files:
-        table.add_row(name, f"{size:,}")
-    return table
+        parts = name.split("/")
+        folder, file = "/".join(parts[1:6]), "/".join(parts[6:])
+        if folder != heading:
+            heading = folder
+            yield f"@RAYDPLOGS/{folder}/"
+        yield f"  {size:>10,} bytes  {file}"
 
 
 def _phases_table(result: Mapping[str, Any]) -> Table:
-    table = Table(title="Seconds")
+    table = Table(title="Seconds", box=SIMPLE)
     table.add_column("phase")
     table.add_column("seconds", justify="right")
     for name, seconds in result["phases"].items():

@@ -205,7 +205,7 @@ def show(cursor: Cursor) -> Statement:
             scope = ("COMPUTE POOL", cursor.name())
         else:
             kind = next((kind for kind in ("ACCOUNT", "DATABASE", "SCHEMA") if cursor.take(kind)), "SCHEMA")
-            named = not cursor.at_end and cursor.words(1)[0] not in ("LIKE", "STARTS", "LIMIT")
+            named = cursor.words(1) not in ((), ("LIKE",), ("STARTS",), ("LIMIT",))
             scope = (kind, cursor.name() if named and kind != "ACCOUNT" else None)
     filters = read_filters(cursor, filters)
     cursor.end()
