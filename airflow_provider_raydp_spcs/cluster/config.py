@@ -144,6 +144,7 @@ class ClusterConfig:
         _check_name(self.name, "cluster name", MAX_NAME)
         object.__setattr__(self, "name", self.name.upper())
         object.__setattr__(self, "worker_groups", tuple(self.worker_groups))
+        object.__setattr__(self, "external_access_integrations", tuple(self.external_access_integrations))
         if not self.worker_groups:
             msg = f"cluster {self.name} has no worker group; give at least one, such as WorkerGroup(count=2)"
             raise ClusterConfigError(msg)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -51,8 +52,10 @@ def up(home: Path | None, *, port: int, images: Path, provisioning_seconds: floa
     """
     paths = Paths((home or default_home()).absolute())
     running = _running(paths)
-    if running is not None:
+    if running is not None and _answers(running):
         return running
+    if running is not None:
+        _wait_for_end(paths, running.pid)  # it is on its way down
     _check_memory()
     paths.prepare()
     log = paths.logs / "server.log"
@@ -126,6 +129,15 @@ def _running(paths: Paths) -> RunningServer | None:
     if not is_alive(facts):
         return None
     return RunningServer(paths.home, int(facts["pid"]), int(facts["port"]))
+
+
+def _answers(server: RunningServer) -> bool:
+    """Whether it takes connections; one that is being stopped does not."""
+    try:
+        socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _check_memory() -> None:

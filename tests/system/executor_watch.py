@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from typing import Any
 
@@ -20,6 +21,7 @@ class ExecutorWatch:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
+        self._context = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
         self.addresses: set[str] = set()
         self.stop = threading.Event()
 
@@ -47,7 +49,7 @@ class ExecutorWatch:
 
     def _look(self, url: str, headers: dict[str, str]) -> None:
         try:
-            with httpx.Client(verify=self._environment["SSL_CERT_FILE"], headers=headers, timeout=10) as client:
+            with httpx.Client(verify=self._context, headers=headers, timeout=10) as client:
                 nodes = client.get(f"{url}/api/v0/nodes").json()["data"]["result"]["result"]
                 actors = client.get(f"{url}/api/v0/actors").json()["data"]["result"]["result"]
         except (httpx.HTTPError, ValueError, KeyError, TypeError):

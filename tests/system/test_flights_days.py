@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_failing_job_fails_the_run_keeps_its_logs_and_leaves_nothing(
     airflow: Airflow, local_snowflake: dict[str, str]
 ) -> None:
     folder = Path(__file__).parent / "dags"
-    run = airflow.run("failing_etl", folder / "failing_etl.py", dt.date(2013, 1, 1), show=print)
+    run = replace(airflow, dags=folder).run("failing_etl", folder / "failing_etl.py", dt.date(2013, 1, 1), show=print)
     assert not run.succeeded
     assert "the last words of the driver" in run.log.read_text()
     assert_nothing_left(local_snowflake)

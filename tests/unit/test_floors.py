@@ -84,4 +84,10 @@ def test_local_knows_only_the_specification_and_leaves_of_spcs() -> None:
     for path in (ROOT / "local").rglob("*.py"):
         for name in imported(path):
             if room_of(name) == "spcs" and name.startswith(f"{PACKAGE}.spcs."):
-                assert name.split(".")[2] in {"specification", "instance_families", "errors", "session"}, (path, name)
+                assert name.split(".")[2] in {
+                    "specification",
+                    "specification_rules",
+                    "instance_families",
+                    "errors",
+                    "session",
+                }, (path, name)

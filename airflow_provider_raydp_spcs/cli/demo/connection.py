@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 
 
-def connect(environment: Mapping[str, str], **overrides: str) -> SnowflakeConnection:
+def connect(environment: Mapping[str, str], **overrides: Any) -> SnowflakeConnection:
     """Connect with the values of ``raydp-spcs local env``; ``overrides`` replace connector arguments."""
     import snowflake.connector
 
     names = ("host", "port", "account", "user", "password", "role", "database", "schema", "warehouse")
-    arguments = {name: environment[f"SNOWFLAKE_{name.upper()}"] for name in names} | overrides
-    return snowflake.connector.connect(**arguments, network_timeout=60, login_timeout=30)
+    found = {name: environment[f"SNOWFLAKE_{name.upper()}"] for name in names}
+    return snowflake.connector.connect(**{"network_timeout": 60, "login_timeout": 30, **found, **overrides})
 
 
 def client_of(connection: SnowflakeConnection) -> SpcsClient:

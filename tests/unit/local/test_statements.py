@@ -149,8 +149,10 @@ def test_columns_of_pools_are_those_of_the_reference(with_pool: Account) -> None
         ("GRANT USAGE ON DATABASE D TO ROLE NOBODY", 2003, "Role 'NOBODY'"),
         ("USE WAREHOUSE NOPE", 2003, "Warehouse 'NOPE'"),
         (
-            "CREATE SERVICE X IN COMPUTE POOL P FROM SPECIFICATION $$spec: {containers: [{name: m, image: /d/s/r/i:1, "
-            "resources: {requests: {memory: 100Gi}}}]}$$",
+            (
+                "CREATE SERVICE X IN COMPUTE POOL P FROM SPECIFICATION $$spec: {containers: [{name: m, image: /d/s/r/i:1, "
+                "resources: {requests: {memory: 100Gi}}}]}$$"
+            ),
             1420,
             "insufficient memory resources",
         ),

@@ -1,0 +1,144 @@
+"""The Airflow face: metadata, parsing, imports, and operators over stand-ins."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
+from airflow_provider_raydp_spcs.get_provider_info import get_provider_info
+from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
+from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+from airflow_provider_raydp_spcs.operators.create_cluster import CreateRayDPClusterOperator
+from airflow_provider_raydp_spcs.operators.delete_cluster import DeleteRayDPClusterOperator
+from airflow_provider_raydp_spcs.operators.export_logs import ExportRayDPLogsOperator
+from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOperator
+from airflow_provider_raydp_spcs.sensors.ray_job import RayDPJobSensor
+from airflow_provider_raydp_spcs.shipped import shipped
+from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
+
+OPERATORS = ("create_cluster", "submit_job", "export_logs", "delete_cluster")
+CONNECTION = {
+    "conn_type": "snowflake",
+    "login": "u",
+    "password": "canary-secret",
+    "schema": "S",
+    "extra": {"account": "a"},
+}
+
+
+@pytest.fixture(autouse=True)
+def connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SNOWFLAKE_DEFAULT", json.dumps(CONNECTION))
+
+
+def test_the_metadata_is_what_airflow_expects() -> None:
+    import airflow
+
+    schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
+    info = get_provider_info()
+    jsonschema.validate(info, schema)
+    named = [
+        module
+        for kind in ("operators", "sensors", "hooks", "triggers")
+        for each in info[kind]
+        for module in each["python-modules"]
+    ]
+    for module in named:
+        __import__(module)
+
+
+@pytest.mark.parametrize(
+    "module", [f"operators.{name}" for name in OPERATORS] + ["sensors.ray_job", "triggers.ray_job"]
+)
+def test_importing_an_operator_is_light(module: str) -> None:
+    code = (
+        f"import sys, airflow_provider_raydp_spcs.{module}; "
+        "print([name for name in ('ray', 'pyspark', 'raydp', 'pandas', 'snowflake.connector') if name in sys.modules])"
+    )
+    out = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], text=True)
+    heavy = json.loads(out.strip().splitlines()[-1].replace("'", '"'))
+    assert not {"ray", "pyspark", "raydp"} & set(heavy)
+
+
+def test_the_example_parses_and_is_wired() -> None:
+    dag = runpy.run_path(str(shipped("dags") / "flights_daily_etl.py"))["dag"]
+    tasks = {task.task_id: task for task in dag.tasks}
+    assert [name for name, task in tasks.items() if task.is_setup] == ["create_cluster"]
+    assert {name for name, task in tasks.items() if task.is_teardown} == {"export_logs", "delete_cluster"}
+    assert tasks["run_job"].upstream_task_ids == {"create_cluster"}
+    assert "export_logs" in tasks["delete_cluster"].upstream_task_ids
+    assert dag.catchup is False
+
+
+@pytest.mark.parametrize(
+    ("cluster", "part"),
+    [
+        ({"worker_groups": [{"count": -1}]}, "whole numbers from 1"),
+        ({"head": {"instance_family": "CPU"}}, "unknown instance family"),
+        ({"head": {"memory": "99Gi"}}, "more than a node"),
+        ({"colour": "blue"}, "unknown"),
+    ],
+)
+def test_a_wrong_cluster_is_refused_when_the_dag_is_parsed(cluster: dict[str, Any], part: str) -> None:
+    with pytest.raises(ValueError, match=part):
+        CreateRayDPClusterOperator(task_id="t", cluster_name="C", cluster=cluster)
+
+
+def test_a_templated_cluster_waits_for_its_values() -> None:
+    operator = CreateRayDPClusterOperator(task_id="t", cluster_name="C", cluster={"query_warehouse": "{{ params.w }}"})
+    assert operator.cluster["query_warehouse"] == "{{ params.w }}"
+    assert "name" not in CreateRayDPClusterOperator(task_id="u", cluster_name="C", cluster=ClusterConfig("X")).cluster
+
+
+def test_template_fields_exist_and_hold_no_secret() -> None:
+    made = [
+        CreateRayDPClusterOperator(task_id="a", cluster_name="C"),
+        SubmitRayDPJobOperator(task_id="b", cluster_name="C", application="x.py"),
+        ExportRayDPLogsOperator(task_id="c", cluster_name="C", job_task_id="b"),
+        DeleteRayDPClusterOperator(task_id="d", cluster_name="C"),
+        RayDPJobSensor(task_id="e", cluster_name="C", submission_id="j"),
+    ]
+    for operator in made:
+        values = [getattr(operator, field) for field in operator.template_fields]
+        assert "canary-secret" not in repr(values)
+
+
+def test_an_application_is_missed_before_a_cluster_is_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = CreateRayDPClusterOperator(task_id="t", cluster_name="C", applications=["/no/such/job.py"])
+    monkeypatch.setattr(operator, "spcs", lambda: pytest.fail("nothing may be sent"))
+    with pytest.raises(FileNotFoundError, match=r"/no/such/job\.py"):
+        operator.execute({})  # type: ignore[typeddict-item]
+
+
+def test_the_hook_sets_what_ingress_and_outages_need() -> None:
+    parameters = SpcsHook()._get_conn_params()
+    assert parameters["session_parameters"]["PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"] == "json"
+    assert parameters["network_timeout"] > 0
+    assert parameters["login_timeout"] > 0
+
+
+def test_a_missing_connection_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_SNOWFLAKE_DEFAULT")
+    with pytest.raises(Exception, match="nowhere"), SpcsHook(snowflake_conn_id="nowhere") as hook:
+        _ = hook.client.compute_pools.show()
+
+
+def test_a_programmatic_access_token_opens_the_ingress(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = {"account": "a", "authenticator": "PROGRAMMATIC_ACCESS_TOKEN"}
+    monkeypatch.setenv("AIRFLOW_CONN_SNOWFLAKE_DEFAULT", json.dumps({**CONNECTION, "password": "pat", "extra": extra}))
+    headers = RayJobsHook("C", SpcsHook()).tokens().headers()
+    assert headers == {"Authorization": 'Snowflake Token="pat"'}
+
+
+def test_the_trigger_can_be_written_down_and_read_back() -> None:
+    path, arguments = RayDPJobTrigger("C", "j", "conn", 2.0).serialize()
+    assert path == "airflow_provider_raydp_spcs.triggers.ray_job.RayDPJobTrigger"
+    assert RayDPJobTrigger(**arguments).serialize() == (path, arguments)

@@ -1,0 +1,133 @@
+"""A small Snowflake in memory, as the rooms above ``spcs`` see it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolInfo, ComputePoolState
+from airflow_provider_raydp_spcs.spcs.errors import CapacityError, ObjectDoesNotExistError
+from airflow_provider_raydp_spcs.spcs.service_info import (
+    ContainerInfo,
+    ContainerStatus,
+    EndpointInfo,
+    ServiceInfo,
+    ServiceStatus,
+)
+from airflow_provider_raydp_spcs.spcs.services import Service
+from airflow_provider_raydp_spcs.spcs.stages import StageFile
+
+
+class FakePools:
+    def __init__(self, calls: list[str]) -> None:
+        self.calls, self.there = calls, {}  # type: tuple[list[str], dict[str, ComputePoolInfo]]
+        self.fail_on = ""
+
+    def create(self, pool: ComputePool) -> None:
+        self.calls.append(f"create pool {pool.name}")
+        if pool.name == self.fail_on:
+            raise CapacityError("no nodes", 392507, "22000")
+        values: dict[str, Any] = dict.fromkeys(("num_services", "active_nodes", "idle_nodes", "target_nodes"), 0)
+        self.there[pool.name] = ComputePoolInfo(
+            name=pool.name, state=ComputePoolState.IDLE, min_nodes=pool.min_nodes, max_nodes=pool.max_nodes,
+            instance_family=pool.instance_family, auto_suspend_secs=pool.auto_suspend_secs, owner="R",
+            comment=pool.comment or "", **values,
+        )  # fmt: skip
+
+    def alter(self, name: str, **values: Any) -> None:
+        self.calls.append(f"alter pool {name} {sorted(values)}")
+        self.there[name] = replace(self.there[name], **values)
+
+    def stop_all(self, name: str) -> None:
+        self.calls.append(f"stop all {name}")
+
+    def drop(self, name: str) -> None:
+        self.calls.append(f"drop pool {name}")
+        self.there.pop(name, None)
+
+    def show(self, prefix: str = "") -> list[ComputePoolInfo]:
+        return [pool for name, pool in sorted(self.there.items()) if name.startswith(prefix)]
+
+
+class FakeServices:
+    """Services; each look at a dropped one is the last."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self.calls, self.there = calls, {}  # type: tuple[list[str], dict[str, ServiceInfo]]
+        self.container = ContainerInfo("S", "0", "raydp", ContainerStatus.PENDING, "Waiting to start", "i", 0, None)
+        self.fail_on = ""
+        self.log = "hello"
+
+    def create(self, service: Service) -> None:
+        name = service.name.rpartition(".")[2]
+        self.calls.append(f"create service {name}")
+        if name == self.fail_on:
+            raise CapacityError("no nodes", 392507, "22000")
+        self.there[name] = ServiceInfo(
+            name=name, status=ServiceStatus.PENDING, database_name="D", schema_name="S", owner="R",
+            compute_pool=service.compute_pool, dns_name="", current_instances=0, target_instances=service.instances,
+            comment=service.comment or "", spec_digest="",
+        )  # fmt: skip
+
+    def become(self, status: ServiceStatus) -> None:
+        self.there = {name: replace(info, status=status) for name, info in self.there.items()}
+
+    def alter_specification(self, name: str, specification: object) -> None:
+        del specification
+        self.calls.append(f"alter specification {name.rpartition('.')[2]}")
+
+    def alter(self, name: str, **values: Any) -> None:
+        short = name.rpartition(".")[2]
+        self.calls.append(f"alter service {short}")
+        self.there[short] = replace(self.there[short], comment=values["comment"])
+
+    def drop(self, name: str, *, force: bool) -> None:
+        assert force
+        short = name.rpartition(".")[2]
+        self.calls.append(f"drop service {short}")
+        if short in self.there:
+            self.there[short] = replace(self.there[short], status=ServiceStatus.DELETING)
+
+    def show(self, prefix: str = "", *, schema: str) -> list[ServiceInfo]:
+        assert schema == "D.S"
+        found = [info for name, info in sorted(self.there.items()) if name.startswith(prefix)]
+        self.there = {name: info for name, info in self.there.items() if info.status is not ServiceStatus.DELETING}
+        return found
+
+    def containers(self, name: str) -> list[ContainerInfo]:
+        short = name.rpartition(".")[2]
+        if short not in self.there:
+            raise ObjectDoesNotExistError(short, 2003)
+        return [replace(self.container, service_name=short)]
+
+    def endpoints(self, name: str) -> list[EndpointInfo]:
+        public = name.endswith("_HEAD")
+        return [EndpointInfo("dashboard", 8265, public, "h.example" if public else None)]
+
+    def logs(self, name: str, instance_id: str, container: str, *, lines: int) -> str:
+        del name, instance_id, container, lines
+        return self.log
+
+
+class FakeStages:
+    def __init__(self) -> None:
+        self.files_there: dict[str, str] = {}
+
+    def put(self, source: Path, target: str) -> None:
+        for file in source.parent.glob(source.name):
+            assert file.is_file(), "PUT takes no folders"
+            self.files_there[f"{target.removeprefix('@')}/{file.name}"] = file.read_text()
+
+    def files(self, path: str) -> list[StageFile]:
+        prefix = path.removeprefix("@")
+        return [StageFile(name, len(text), "") for name, text in self.files_there.items() if name.startswith(prefix)]
+
+
+class FakeClient:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.compute_pools, self.services, self.stages = FakePools(self.calls), FakeServices(self.calls), FakeStages()
+
+    def current_schema(self) -> tuple[str, str]:
+        return "D", "S"

@@ -1,0 +1,74 @@
+"""What may be asked for, and what is refused before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.sizing import size_node
+from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"name": "my-cluster"}, "no plain Snowflake identifier"),
+        ({"name": 'a"; DROP DATABASE x; --'}, "no plain Snowflake identifier"),
+        ({"name": "A" * 41}, "at most 40"),
+        ({"name": "_A"}, "DNS label"),
+        ({"name": ""}, "no plain Snowflake identifier"),
+        ({"head": {"instance_family": "CPU_X64_XXS"}}, "did you mean CPU_X64_XS"),
+        ({"head": {"memory": "14Gi"}}, "more than a node of CPU_X64_S has: 13Gi"),
+        ({"head": {"memory": "lots"}}, "unit out of M, Mi, G, Gi"),
+        ({"head": {"env": {"RAYDP_X": "1"}}}, "must not start with RAYDP_"),
+        ({"head": {"nonsense": 1}}, "unknown ['nonsense']"),
+        ({"worker_groups": []}, "no worker group"),
+        ({"worker_groups": [{"count": 0}]}, "whole numbers from 1 to 500"),
+        ({"worker_groups": [{"count": -3}]}, "whole numbers from 1"),
+        ({"worker_groups": [{"count": 10**9}]}, "whole numbers from 1"),
+        ({"worker_groups": [{"count": "2"}]}, "whole numbers from 1"),
+        ({"worker_groups": [{"count": True}]}, "whole numbers from 1"),
+        ({"worker_groups": [{"name": "head"}]}, "cannot be named 'head'"),
+        ({"worker_groups": [{}, {}]}, "every name must be another"),
+        ({"worker_groups": [{"resources": {"x": -1}}]}, "numbers above 0"),
+        ({"image_repository": "a b"}, "no plain Snowflake identifier"),
+        ({"artifacts_stage": "@X"}, "no plain Snowflake identifier"),
+        ({"query_warehouse": "w;x"}, "no plain Snowflake identifier"),
+        ({"external_access_integrations": ["a'b"]}, "no plain Snowflake identifier"),
+        ({"wrong": 1}, "unknown ['wrong']"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_value(change: dict[str, Any], part: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - several classes, one interface
+        ClusterConfig.from_mapping({"name": "C", **change})
+    assert part in str(caught.value)
+
+
+def test_a_mapping_there_and_back() -> None:
+    config = ClusterConfig(
+        "c",
+        head=HeadConfig("CPU_X64_M", num_cpus=1, env={"A": "b"}),
+        worker_groups=[WorkerGroup(count=3), WorkerGroup("GPU_NV_S", name="gpu", count=1)],
+        tags={"T": "v"},
+    )
+    assert config.name == "C"
+    assert ClusterConfig.from_mapping(config.to_mapping()) == config
+
+
+def test_default_resources_keep_spark_off_custom_workers() -> None:
+    assert WorkerGroup(count=1).ray_resources == {"worker": 3.0}
+    assert WorkerGroup(name="gpu").ray_resources == {"custom_worker": 1.0}
+    assert WorkerGroup(name="gpu").is_spark is False
+    assert WorkerGroup(name="more", resources={"worker": 1}).is_spark is True
+
+
+@pytest.mark.parametrize("name", INSTANCE_FAMILIES)
+def test_memory_of_every_family_adds_up(name: str) -> None:
+    """SPCS reference 8.2, point 6: /dev/shm counts in the container's memory."""
+    family = INSTANCE_FAMILIES[name]
+    size = size_node(HeadConfig(name), stage_volumes=1)
+    assert 0 < size.object_store < size.shm < size.request <= family.memory_bytes - 512 * 1024**2
+    assert size.shm + size.work < size.request
+    assert size.request_text.endswith("Mi")

@@ -1,0 +1,243 @@
+"""Creating, watching and deleting clusters, over a Snowflake in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.cluster.blueprint import draw
+from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.errors import (
+    ClusterFailedError,
+    ClusterNotFoundError,
+    ClusterNotReadyError,
+    NameTakenError,
+)
+from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs, safe_part
+from airflow_provider_raydp_spcs.spcs.errors import CapacityError
+from airflow_provider_raydp_spcs.spcs.service_info import ContainerStatus, ServiceStatus
+from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
+from tests.unit.cluster.fakes import FakeClient
+
+CONFIG = ClusterConfig("C", worker_groups=[WorkerGroup(count=2)])
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient()
+
+
+@pytest.fixture
+def clusters(client: FakeClient) -> Clusters:
+    return Clusters(client, sleep=lambda seconds: None)  # type: ignore[arg-type]
+
+
+def test_everything_is_asked_for_before_anything_is_awaited(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG, owner="dag", run="r1")
+    assert client.calls == [
+        "create pool C_HEAD_POOL", "create pool C_WORKER_POOL", "create service C_HEAD", "create service C_WORKER",
+    ]  # fmt: skip
+    comment = ClusterComment.read(client.services.there["C_HEAD"].comment)
+    assert comment is not None
+    assert (comment.cluster, comment.owner, comment.run) == ("C", "dag", "r1")
+
+
+def test_creating_again_uses_what_is_there(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    client.calls.clear()
+    clusters.create(CONFIG)
+    assert client.calls == []
+
+
+def test_creating_after_a_crash_makes_what_is_missing(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    del client.services.there["C_WORKER"]
+    client.calls.clear()
+    clusters.create(CONFIG)
+    assert client.calls == ["create service C_WORKER"]
+
+
+def test_what_changed_is_altered(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    client.calls.clear()
+    clusters.create(replace(CONFIG, worker_groups=(WorkerGroup(count=3, env={"A": "B"}),)))
+    assert client.calls == [
+        "alter pool C_WORKER_POOL ['max_nodes', 'min_nodes']", "alter specification C_WORKER", "alter service C_WORKER",
+    ]  # fmt: skip
+
+
+def test_only_what_this_call_made_is_taken_back(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    del client.services.there["C_WORKER"], client.compute_pools.there["C_WORKER_POOL"]
+    client.services.fail_on = "C_WORKER"
+    with pytest.raises(CapacityError):
+        clusters.create(CONFIG)
+    assert set(client.services.there) == {"C_HEAD"}
+    assert set(client.compute_pools.there) == {"C_HEAD_POOL"}
+
+
+def test_foreign_pools_are_left_alone(client: FakeClient, clusters: Clusters) -> None:
+    client.compute_pools.create(replace(draw(CONFIG, "D", "S").pools[0], comment="mine"))
+    with pytest.raises(NameTakenError, match="C_HEAD_POOL"):
+        clusters.create(CONFIG)
+    assert clusters.delete("C").pools == ()
+    assert set(client.compute_pools.there) == {"C_HEAD_POOL"}
+
+
+def test_deleting_takes_only_this_cluster_and_may_be_repeated(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    clusters.create(replace(CONFIG, name="C_2"))
+    deleted = clusters.delete("c")
+    assert set(deleted.services) == {"C_HEAD", "C_WORKER"}
+    assert set(client.services.there) == {"C_2_HEAD", "C_2_WORKER"}
+    assert set(client.compute_pools.there) == {"C_2_HEAD_POOL", "C_2_WORKER_POOL"}
+    assert clusters.delete("C").services == ()
+
+
+def test_a_cluster_that_is_going_is_waited_for(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    client.services.become(ServiceStatus.DELETING)
+    lines: list[str] = []
+    clusters.create(CONFIG, progress=lines.append)
+    assert lines[0] == "waiting until C_HEAD, C_WORKER is gone"
+    assert client.services.there["C_HEAD"].status is ServiceStatus.PENDING
+
+
+def test_waiting_ends_when_all_services_answer(client: FakeClient) -> None:
+    naps = iter(range(10))
+
+    def sleep(seconds: float) -> None:
+        del seconds
+        if next(naps) == 2:
+            client.services.become(ServiceStatus.RUNNING)
+
+    clusters = Clusters(client, sleep=sleep)  # type: ignore[arg-type]
+    clusters.create(CONFIG)
+    lines: list[str] = []
+    assert clusters.wait_until_ready("C", progress=lines.append).is_ready
+    assert lines == [
+        "C_HEAD PENDING - raydp 0: PENDING (Waiting to start)",
+        "C_WORKER PENDING - raydp 0: PENDING (Waiting to start)",
+        "C_HEAD RUNNING",
+        "C_WORKER RUNNING",
+    ]
+    assert clusters.endpoints("C") == {"dashboard": "https://h.example"}
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "part"),
+    [
+        ({"restart_count": 3, "last_exit_code": "1"}, ServiceStatus.PENDING, r"ended 3 times \(last exit code 1\)"),
+        ({"status": ContainerStatus.FAILED, "message": "OOMKilled"}, ServiceStatus.FAILED, "FAILED: OOMKilled"),
+        ({}, ServiceStatus.INTERNAL_ERROR, "INTERNAL_ERROR"),
+    ],
+)
+def test_what_never_comes_up_is_not_waited_for(
+    client: FakeClient, clusters: Clusters, change: dict[str, Any], status: ServiceStatus, part: str
+) -> None:
+    clusters.create(CONFIG)
+    client.services.container = replace(client.services.container, **change)
+    client.services.become(status)
+    with pytest.raises(ClusterFailedError, match=part):
+        clusters.wait_until_ready("C")
+
+
+def test_too_late_names_what_each_container_waits_for(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    with pytest.raises(ClusterNotReadyError, match=r"C_WORKER PENDING - raydp 0: PENDING \(Waiting to start\)"):
+        clusters.wait_until_ready("C", timeout=0)
+
+
+def test_no_cluster_is_no_status(clusters: Clusters) -> None:
+    with pytest.raises(ClusterNotFoundError, match="there is no cluster C"):
+        clusters.status("c")
+
+
+def test_every_pinned_port_is_declared() -> None:
+    """SPCS reference 8.2, point 1: an undeclared port is closed."""
+    head = draw(CONFIG, "D", "S").services[0].specification
+    single = {each.port for each in head.endpoints if each.port}
+    ranges = [tuple(map(int, each.port_range.split("-"))) for each in head.endpoints if each.port_range]
+    wanted = {
+        ports.GCS, ports.DASHBOARD, ports.RAY_CLIENT, ports.OBJECT_MANAGER, ports.NODE_MANAGER, ports.RUNTIME_ENV_AGENT,
+        ports.DASHBOARD_AGENT_GRPC, ports.DASHBOARD_AGENT_LISTEN, ports.METRICS_EXPORT,
+    }  # fmt: skip
+    assert wanted <= single
+    for first, last in (
+        ports.WORKER_PORTS,
+        ports.EPHEMERAL,
+        (ports.SPARK_BLOCK_MANAGER, ports.SPARK_BLOCK_MANAGER + 99),
+    ):
+        assert any(low <= first and last <= high for low, high in ranges)
+    assert [each.name for each in head.endpoints if each.public] == ["dashboard"]
+    assert not [(port, low) for port in single for low, high in ranges if port and low <= port <= high]
+
+
+def test_the_blueprint_is_what_was_asked_for() -> None:
+    config = ClusterConfig(
+        "C", monitoring=True, notebook=True, image_repository="DB.SC.REPO",
+        worker_groups=[WorkerGroup(count=2), WorkerGroup("GPU_NV_S", name="gpu", count=1)],
+    )  # fmt: skip
+    drawn = draw(config, "D", "S")
+    assert [service.name for service in drawn.services] == [
+        f"D.S.C_{group}" for group in ("HEAD", "WORKER", "GPU", "PROMETHEUS", "GRAFANA")
+    ]
+    (gpu,) = drawn.services[2].specification.containers
+    assert (gpu.requests.gpus, gpu.limits.gpus, gpu.env["RAYDP_RESOURCES"]) == (1, 1, '{"custom_worker": 1.0}')
+    assert gpu.image == f"/db/sc/repo/raydp_custom_worker:{config.image_tag}"
+    assert gpu.env["RAYDP_HEAD_ADDRESS"] == "c-head:6379"
+    assert "notebook" in [each.name for each in drawn.services[0].specification.endpoints]
+    for service in drawn.services:
+        assert ServiceSpecification.from_yaml(service.specification.to_yaml()) == service.specification
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("scheduled__2013-01-01T00:00:00+00:00", "scheduled__2013-01-01T00_00_00_00_00"),
+        ("../..", "_"),
+        ("", "_"),
+        ("a/b'c", "a_b_c"),
+    ],
+)
+def test_run_ids_become_parts_of_paths(text: str, safe: str) -> None:
+    assert safe_part(text) == safe
+
+
+class FakeRay:
+    def logs(self, submission_id: str) -> str:
+        return f"log of {submission_id}\n"
+
+    def node_logs(self) -> list[tuple[str, str]]:
+        return [("10.0.0.1", "raydp-java-worker-03-1.log"), ("10.0.0.1", "raylet.out"), ("10.0.0.2", "worker-a-1.err")]
+
+    def read_log(self, node: str, file: str) -> Any:
+        if file.endswith(".err"):
+            raise OSError("gone")
+        yield f"{node} {file}".encode()
+
+
+def test_logs_are_exported_and_what_is_missing_is_told(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    target = LogTarget("RAYDPLOGS", "c", "dag", "run:1", "task", 2)
+    exported = export_logs(client, clusters, target, ["j1"], FakeRay())  # type: ignore[arg-type]
+    base = "RAYDPLOGS/C/dag/run_1/task/2"
+    files = client.stages.files_there
+    assert files[f"{base}/driver.log"] == "log of j1\n"
+    assert files[f"{base}/executors/10.0.0.1/raydp-java-worker-03-1.log"] == "10.0.0.1 raydp-java-worker-03-1.log"
+    assert f"{base}/containers/C_HEAD-0-raydp.log" in files
+    assert files[f"{base}/missing.txt"] == "worker-a-1.err of 10.0.0.2: gone\n"
+    assert exported.missing == ("worker-a-1.err of 10.0.0.2: gone",)
+    assert len(exported.files) == 5
+
+
+def test_without_ray_the_containers_logs_are_exported(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    exported = export_logs(client, clusters, LogTarget("L", "C", "d", "r", "t", 1), ["j"], None)  # type: ignore[arg-type]
+    names = {name.rpartition("/")[2] for name in exported.files}
+    assert names == {"missing.txt", "C_HEAD-0-raydp.log", "C_WORKER-0-raydp.log"}
