@@ -1,0 +1,141 @@
+"""A real RayDP cluster on the local Snowflake: its jobs through the ingress, its nodes, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect as dial
+
+from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
+from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
+from airflow_provider_raydp_spcs.jobs.errors import JobFailedError, JobNotFoundError, NotSignedInError
+from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobRequest, JobStatus
+from airflow_provider_raydp_spcs.jobs.wait import wait_for_job
+from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens, session_tokens
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+NAME = "ITEST"
+
+
+@pytest.fixture(scope="module")
+def connection(local_snowflake: dict[str, str]) -> Iterator[Any]:
+    parameters = {"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json"}
+    with connect(local_snowflake, session_parameters=parameters) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def clusters(connection: Any) -> Iterator[Clusters]:
+    made = Clusters(client_of(connection))
+    groups = [WorkerGroup(count=1), WorkerGroup("CPU_X64_XS", name="special", count=1)]
+    config = ClusterConfig(NAME, head=HeadConfig(env={"GREETING": "hello"}), worker_groups=groups)
+    made.create(config)
+    made.wait_until_ready(NAME, timeout=120, poll=0.5)
+    yield made
+    made.delete(NAME)
+    assert made.delete(NAME).services == ()
+
+
+@pytest.fixture(scope="module")
+def tokens(connection: Any) -> IngressTokens:
+    return session_tokens(connection)
+
+
+@pytest.fixture
+def client(clusters: Clusters, tokens: IngressTokens, local_snowflake: dict[str, str]) -> Iterator[RayJobsClient]:
+    address = clusters.endpoints(NAME)["dashboard"]
+    with RayJobsClient(address, headers=tokens.headers, ca_bundle=local_snowflake["SSL_CERT_FILE"]) as made:
+        yield made
+
+
+def test_nodes_have_the_resources_that_were_asked_for(client: RayJobsClient) -> None:
+    nodes = {node["labels"]["raydp-group"]: node["resources_total"] for node in client.nodes()}
+    assert set(nodes) == {"head", "worker", "special"}
+    assert "CPU" not in nodes["head"]
+    assert (nodes["worker"]["CPU"], nodes["worker"]["worker"]) == (3.0, 3.0)
+    assert (nodes["special"]["CPU"], nodes["special"]["custom_worker"]) == (1.0, 1.0)
+
+
+def test_a_job_runs_once_however_often_it_is_submitted(client: RayJobsClient) -> None:
+    request = JobRequest(
+        "once", "python -c \"import os; print(os.environ['GREETING'])\"; echo last", metadata={"k": "v"}
+    )
+    assert client.submit(request) is True
+    assert client.submit(request) is False
+    shown: list[str] = []
+    assert wait_for_job(client, "once", show=shown.append, poll=0.3).status is JobStatus.SUCCEEDED
+    assert shown[-2:] == ["hello", "last"]
+    assert client.logs("once").count("hello") == 1
+    assert "once" in [job.submission_id for job in client.jobs()]
+
+
+def test_a_failing_job_is_an_error_with_its_last_words(client: RayJobsClient) -> None:
+    client.submit(JobRequest("fails", "echo so close; exit 7"))
+    with pytest.raises(JobFailedError, match=r"FAILED \(exit code 7\)[\s\S]*so close"):
+        wait_for_job(client, "fails", show=lambda line: None, poll=0.3)
+
+
+async def test_a_job_can_be_stopped(
+    client: RayJobsClient, tokens: IngressTokens, local_snowflake: dict[str, str]
+) -> None:
+    client.submit(JobRequest("long", "sleep 300"))
+    bundle = local_snowflake["SSL_CERT_FILE"]
+    async with AsyncRayJobsClient(client.address, headers=tokens.headers, ca_bundle=bundle) as other:
+        while (await other.info("long")).status is JobStatus.PENDING:
+            await asyncio.sleep(0.2)
+        assert await other.stop("long") is True
+        deadline = time.monotonic() + 30
+        while (info := await other.info("long")).status not in TERMINAL:
+            assert time.monotonic() < deadline
+        assert info.status is JobStatus.STOPPED
+        assert isinstance(await other.logs("long"), str)
+    assert client.stop("unknown") is False
+
+
+def test_unknown_jobs_and_strangers_are_refused(client: RayJobsClient, local_snowflake: dict[str, str]) -> None:
+    with pytest.raises(JobNotFoundError, match="unknown"):
+        client.info("unknown")
+    with RayJobsClient(client.address, ca_bundle=local_snowflake["SSL_CERT_FILE"]) as stranger:
+        with pytest.raises(NotSignedInError):
+            stranger.info("once")
+        with pytest.raises(NotSignedInError):
+            stranger.submit(JobRequest("mine", "true"))
+
+
+def test_log_files_of_every_node_can_be_read(client: RayJobsClient) -> None:
+    found = list(client.node_logs())
+    assert len({node for node, _ in found}) == 3
+    node, file = next((node, file) for node, file in found if file == "raylet.out")
+    assert b"raylet" in b"".join(client.read_log(node, file))
+
+
+def test_the_log_stream_passes_the_ingress(
+    client: RayJobsClient, tokens: IngressTokens, local_snowflake: dict[str, str]
+) -> None:
+    """WebSocket, SPCS reference 4.1."""
+    client.submit(JobRequest("stream", "for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done"))
+    while client.info("stream").status is JobStatus.PENDING:
+        time.sleep(0.2)
+    context = ssl.create_default_context(cafile=local_snowflake["SSL_CERT_FILE"])
+    url = client.address.replace("https", "wss") + "/api/jobs/stream/logs/tail"
+    with dial(url, ssl=context, additional_headers=tokens.headers()) as socket:
+        text = "".join(str(message) for message in socket)
+    assert "line 6" in text
+
+
+def test_creating_it_again_changes_nothing(clusters: Clusters) -> None:
+    lines: list[str] = []
+    groups = [WorkerGroup(count=1), WorkerGroup("CPU_X64_XS", name="special", count=1)]
+    clusters.create(
+        ClusterConfig(NAME, head=HeadConfig(env={"GREETING": "hello"}), worker_groups=groups), progress=lines.append
+    )
+    assert len(lines) == 6
+    assert all(line.endswith("exists and is used") for line in lines)
