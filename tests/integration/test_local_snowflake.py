@@ -45,6 +45,21 @@ class H(http.server.BaseHTTPRequestHandler):
 print("listening", flush=True)
 http.server.ThreadingHTTPServer((os.environ["SPCS_INSTANCE_ADDRESS"], 8000), H).serve_forever()
 """
+# An echo over WebSockets; the probe's plain GET is answered as well.
+ECHO = """
+import os
+from websockets.sync.server import serve
+
+def echo(socket):
+    for message in socket:
+        socket.send(message)
+
+def plain(connection, request):
+    return connection.respond(200, "up") if request.path == "/ready" else None
+
+with serve(echo, os.environ["SPCS_INSTANCE_ADDRESS"], 8000, process_request=plain) as server:
+    server.serve_forever()
+"""
 SPEC = """
 spec:
   containers:
@@ -68,6 +83,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "web" / "Dockerfile").write_text(
         f'FROM scratch\nENV GREETING=hello\nENTRYPOINT ["python", "{program}"]\n'
     )
+    (folder / "echo").mkdir()
+    (folder / "echo" / "server.py").write_text(ECHO)
+    program = str(folder / "echo" / "server.py")
+    (folder / "echo" / "Dockerfile").write_text(f'FROM scratch\nENTRYPOINT ["python", "{program}"]\n')
     (folder / "crash").mkdir()
     (folder / "crash" / "Dockerfile").write_text(
         'FROM scratch\nENTRYPOINT ["/bin/sh", "-c", "echo out of luck; exit 3"]\n'
@@ -311,16 +330,29 @@ def test_suspend_resume_and_drop_leave_no_process(session: ConnectorSession, hom
     assert set(left) <= {"WEB_A"}
 
 
-def test_a_websocket_passes(environment: dict[str, str], web: str) -> None:
-    """Without a token it is refused like everything else; Ray's log stream uses it with one (system tests)."""
+def test_websockets_pass_with_a_token_only(
+    environment: dict[str, str], session: ConnectorSession, web: str, token: dict[str, str]
+) -> None:
+    """SPCS reference 4.1."""
     import ssl
 
     from websockets.exceptions import InvalidStatus
     from websockets.sync.client import connect as dial
 
+    del web
+    client = client_of(session.connection)
+    spec = SPEC.replace("web:1", "echo:1")
+    session.execute(f"CREATE SERVICE ECHO IN COMPUTE POOL WEB_POOL FROM SPECIFICATION $${spec}$$")
+    until(lambda: client.services.describe("ECHO").status is ServiceStatus.RUNNING)
+    (host,) = until(lambda: [each.ingress_host for each in client.services.endpoints("ECHO") if each.ingress_host])
     context = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
     with pytest.raises(InvalidStatus):
-        dial(web.replace("https", "wss") + "/x", ssl=context)
+        dial(f"wss://{host}/x", ssl=context)
+    with dial(f"wss://{host}/x?y=z", ssl=context, additional_headers=token) as socket:
+        for message in ("text é", b"\x00bytes", "x" * 200_000):
+            socket.send(message)
+            assert socket.recv(timeout=20) == message
+    client.services.drop("ECHO")
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.wire.mends import mend_fakesnow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,7 @@ class Engine:
         from fakesnow.instance import FakeSnow
         from fakesnow.transforms import stage
 
+        mend_fakesnow()
         stage.LOCAL_BUCKET_PATH = str(stages)
         self._instance = FakeSnow(db_path=databases, create_schema_on_connect=False)
         self._own: FakeSnowflakeConnection | None = None
