@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+
+
+# Not inside a word, and not a part of a path; behind the "//" of an address a name may begin.
+_NAME_BEGINS: Final = r"(?<![\w.-])(?<!(?<!/)/)"
 
 
 def replace_names(text: str, names: Mapping[str, str]) -> str:
     """DNS names of services replaced by addresses; only whole names, in any case."""
     for name in sorted(names, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", names[name], text, flags=re.IGNORECASE)
+        text = re.sub(rf"{_NAME_BEGINS}{re.escape(name)}(?![\w-]|\.\w)", names[name], text, flags=re.IGNORECASE)
     return text
 
 

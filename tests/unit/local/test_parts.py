@@ -32,6 +32,7 @@ MOUNTS = {"/raydp/ray": Path("/tmp/a/0"), "/raydp": Path("/tmp/a/1")}
         ("http://MY-HEAD.ab12.svc.spcs.internal/x", "http://127.1.0.1/x"),
         ("my-head-2 xmy-head my.header my_head", "my-head-2 xmy-head my.header my_head"),
         ("my", "127.1.0.9"),
+        ("/opt/my/server.py", "/opt/my/server.py"),
         ("/raydp/ray/x,/raydp/rays,/raydp", "/tmp/a/0/x,/tmp/a/1/rays,/tmp/a/1"),
         ("/opt/raydp/ray", "/opt/raydp/ray"),
     ],
