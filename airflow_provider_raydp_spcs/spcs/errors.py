@@ -100,7 +100,8 @@ def translate(error: Exception) -> SpcsError:
     number = getattr(error, "errno", None) or getattr(error, "sql_error_code", None)
     sqlstate = getattr(error, "sqlstate", None)
     message = str(getattr(error, "raw_message", None) or getattr(error, "msg", None) or error)
-    if number in _UNREACHABLE:
+    # The connector has one number for "not let in" and for "nobody there".
+    if number in _UNREACHABLE or (number == 250001 and "Could not connect" in message):
         hint = " Check host, port, network and, for a local Snowflake, REQUESTS_CA_BUNDLE (raydp-spcs local env)."
         return SnowflakeUnreachableError(message + hint, number, sqlstate)
     return _BY_NUMBER.get(number or 0, StatementFailedError)(message, number, sqlstate)

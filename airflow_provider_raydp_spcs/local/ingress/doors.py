@@ -27,7 +27,6 @@ class Ingress:
     def __init__(self, certificate: Path, authorise: Authorise) -> None:
         self._certificate, self._authorise = certificate, authorise
         self._servers: dict[int, uvicorn.Server] = {}
-        self._failed: set[int] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="ingress", daemon=True)
         self._thread.start()
@@ -43,25 +42,23 @@ class Ingress:
         """The ports that are open."""
         return [port for port, server in self._servers.items() if server.started]
 
-    def open(self, port: int, service: str, addresses: Callable[[], list[str]], target: int) -> None:
-        """Open a port for a service's endpoint, unless it is open.
+    def open(self, port: int, service: str, targets: Callable[[], list[str]]) -> bool:
+        """Open a port for a service's endpoint, unless it is open; answer False where another program has taken it.
 
-        :param addresses: where requests may go now.
-        :param target: port there.
+        :param targets: where requests may go now, as ``address:port``.
         """
-        if port in self._servers or port in self._failed:
-            return
+        if port in self._servers:
+            return True
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
             listener.close()
-            self._failed.add(port)
-            logger.error("the ingress port %d of %s is taken: %s", port, service, error)  # noqa: TRY400 - told in full
-            return
+            logger.warning("the ingress port %d of %s is taken: %s", port, service, error)
+            return False
         config = uvicorn.Config(
-            proxy_app(service, addresses, target, self._authorise),
+            proxy_app(service, targets, self._authorise),
             ssl_certfile=str(self._certificate),
             log_level="warning",
             access_log=False,
@@ -73,11 +70,11 @@ class Ingress:
         server = _Server(config)
         self._servers[port] = server
         asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), self._loop)
+        return True
 
     def close_ports(self, ports: Iterable[int]) -> None:
         """Close ports."""
         for port in ports:
-            self._failed.discard(port)
             server = self._servers.pop(port, None)
             if server is not None:
                 server.should_exit = True

@@ -58,13 +58,12 @@ def snowflake_token(header: str) -> str | None:
     return value.strip().strip('"') or None
 
 
-def proxy_app(service: str, addresses: Callable[[], list[str]], port: int, authorise: Authorise) -> Starlette:
+def proxy_app(service: str, targets: Callable[[], list[str]], authorise: Authorise) -> Starlette:
     """The application that stands in front of one endpoint.
 
-    :param addresses: of the ready instances.
-    :param port: of the endpoint in its container.
+    :param targets: ``address:port`` of the ready instances.
     """
-    proxy = _Proxy(service, addresses, port, authorise)
+    proxy = _Proxy(service, targets, authorise)
     return Starlette(
         routes=[
             Route("/{path:path}", proxy.http, methods=_METHODS),
@@ -75,8 +74,8 @@ def proxy_app(service: str, addresses: Callable[[], list[str]], port: int, autho
 
 
 class _Proxy:
-    def __init__(self, service: str, addresses: Callable[[], list[str]], port: int, authorise: Authorise) -> None:
-        self._service, self._addresses, self._port, self._authorise = service, addresses, port, authorise
+    def __init__(self, service: str, targets: Callable[[], list[str]], authorise: Authorise) -> None:
+        self._service, self._targets, self._authorise = service, targets, authorise
         self._client: httpx.AsyncClient
 
     @contextlib.asynccontextmanager
@@ -90,8 +89,8 @@ class _Proxy:
         return self._authorise(token) if token else None
 
     def _target(self) -> str | None:
-        addresses = self._addresses()
-        return f"{random.choice(addresses)}:{self._port}" if addresses else None  # noqa: S311 - balancing
+        targets = self._targets()
+        return random.choice(targets) if targets else None  # noqa: S311 - balancing
 
     async def http(self, request: Request) -> Response:
         user = self._user(request.headers)

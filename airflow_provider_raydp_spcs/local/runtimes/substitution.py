@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-
 # Not inside a word, and not a part of a path; behind the "//" of an address a name may begin.
 _NAME_BEGINS: Final = r"(?<![\w.-])(?<!(?<!/)/)"
 

@@ -7,6 +7,7 @@ import logging
 import shutil
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.local.services.container_start import Folders, prepare, write_token
@@ -107,9 +108,18 @@ class Supervisor:
             if not instance.scheduled:
                 self._schedule(service, instance)
             instance.step(self._start_container)
-        for endpoint, port in record.ingress_ports.items():
-            target = next(each.port for each in record.specification.endpoints if each.name == endpoint)
-            self._ingress.open(port, record.name, lambda: service.ready_addresses, target or 0)
+        self._open_ports(service)
+
+    def _open_ports(self, service: RunningService) -> None:
+        record = service.record
+        for endpoint in record.specification.endpoints:
+            port = record.ingress_ports.get(endpoint.name)
+            if port is None or endpoint.port is None:
+                continue
+            if not self._ingress.open(port, record.name, partial(_targets, service, endpoint.name)):
+                # Free when it was chosen, taken by now; only then does the address of an endpoint change.
+                record.ingress_ports[endpoint.name] = self._ingress.new_port()
+                self._fleet.save(record)
 
     def _new_instance(self, record: ServiceRecord, instance_id: int) -> Instance:
         number = self._fleet.store.next_number("instance")
@@ -168,3 +178,9 @@ class Supervisor:
             token = self._around.issue_token(service.record.full_name, service.record.owner)
             with contextlib.suppress(OSError):
                 write_token(self._folders.instance(instance) / "s", token)
+
+
+def _targets(service: RunningService, endpoint: str) -> list[str]:
+    """Where requests for a public endpoint may go now, as ``address:port``."""
+    ports = {each.name: each.port for each in service.record.specification.endpoints}
+    return [f"{address}:{ports[endpoint]}" for address in service.ready_addresses if ports.get(endpoint)]

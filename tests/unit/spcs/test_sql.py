@@ -11,6 +11,7 @@ from airflow_provider_raydp_spcs.spcs import sql
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolState
 from airflow_provider_raydp_spcs.spcs.errors import (
+    AuthenticationError,
     CapacityError,
     InsufficientPrivilegesError,
     InvalidIdentifierError,
@@ -197,6 +198,16 @@ def test_errors_by_number(number: int, kind: type[Exception]) -> None:
     found = translate(ProgrammingError(msg="m", errno=number, sqlstate="42000"))
     assert type(found) is kind
     assert (found.number, found.sqlstate) == (number, "42000")
+
+
+def test_nobody_there_is_told_from_not_let_in() -> None:
+    from snowflake.connector.errors import DatabaseError, OperationalError
+
+    nobody = OperationalError(msg="250001: Could not connect to Snowflake backend after 2 attempt(s).", errno=250001)
+    refused = DatabaseError(msg="Incorrect username or password was specified.", errno=250001)
+    assert type(translate(nobody)) is SnowflakeUnreachableError
+    assert "raydp-spcs local env" in str(translate(nobody))
+    assert type(translate(refused)) is AuthenticationError
 
 
 def test_tokens_are_renewed_and_never_shown() -> None:
