@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw, service_name
+from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.errors import (
@@ -98,7 +98,7 @@ class Clusters:
             services = {service.name: service for service in self._services(config.name)}
             for service in blueprint.services:
                 own = service.name.rpartition(".")[2]
-                self._ensure_service(config.name, service, services.get(own), made, progress)
+                self._ensure_service(service, services.get(own), made, progress)
         except BaseException:
             self.take_back(made, progress)
             raise
@@ -222,10 +222,6 @@ class Clusters:
                             told += [f"log of {where} ends with:", *text.splitlines()]
         return told
 
-    def head_service(self, name: str) -> str:
-        """Name of the head's service."""
-        return service_name(name, "HEAD")
-
     def _scope(self, config: ClusterConfig | None = None) -> tuple[str, str]:
         database = (config.database if config else None) or self._database
         schema = (config.schema if config else None) or self._schema
@@ -263,9 +259,7 @@ class Clusters:
             self._client.compute_pools.alter(pool.name, min_nodes=pool.min_nodes, max_nodes=pool.max_nodes)
         progress(f"compute pool {pool.name} exists and is used")
 
-    def _ensure_service(
-        self, cluster: str, service: Service, there: ServiceInfo | None, made: Made, progress: Progress
-    ) -> None:
+    def _ensure_service(self, service: Service, there: ServiceInfo | None, made: Made, progress: Progress) -> None:
         if there is None:
             made.services.append(service.name)
             self._client.services.create(service)
@@ -278,7 +272,6 @@ class Clusters:
             self._client.services.alter_specification(service.name, service.specification)
             self._client.services.alter(service.name, instances=service.instances, comment=service.comment)
             progress(f"service {service.name} exists and was altered")
-        del cluster
 
     def _wait_while_gone(self, names: list[str]) -> None:
         """Wait until services are gone, whatever cluster they belong to."""

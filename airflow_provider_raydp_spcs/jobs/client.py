@@ -11,7 +11,6 @@ import httpx
 
 from airflow_provider_raydp_spcs.jobs.errors import (
     JobNotFoundError,
-    NotSignedInError,
     RayJobsError,
     RayUnreachableError,
 )
@@ -120,7 +119,7 @@ class RayJobsClient:
     def read_log(self, node: str, file: str) -> Iterator[bytes]:
         """A log file's content, in pieces."""
         query = {"node_ip": node, "filename": file, "lines": "-1"}
-        with self._translated("reading a log"):
+        with _Translated("reading a log"):
             stream = self._http.stream("GET", "/api/v0/logs/file", params=query, headers=dict(self._headers()))
             with stream as reply:
                 if reply.status_code != 200:
@@ -133,14 +132,10 @@ class RayJobsClient:
 
     def _request(self, method: str, path: str) -> httpx.Response:
         what = f"{method} {self.address}{path}"
-        with self._translated(what):
+        with _Translated(what):
             reply = self._http.request(method, path, headers=dict(self._headers()))
         check(reply.status_code, reply.text, what)
         return reply
-
-    @staticmethod
-    def _translated(what: str) -> _Translated:
-        return _Translated(what)
 
     def _sdk(self) -> Any:
         """Ray's SDK, imported late for it is heavy, and kept from following redirects."""
@@ -171,6 +166,3 @@ class _Translated:
         if isinstance(error, httpx.HTTPError):
             msg = f"{self._what}: no answer: {type(error).__name__}: {error}"
             raise RayUnreachableError(msg) from error
-
-
-__all__ = ["Headers", "NotSignedInError", "RayJobsClient", "no_headers"]

@@ -11,6 +11,7 @@ from airflow_provider_raydp_spcs.local.sql.scope import full_name
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, Column, RowsAnswer
 
 _LOGS, _STATUS = "SYSTEM$GET_SERVICE_LOGS", "SYSTEM$GET_SERVICE_STATUS"
+_CANCEL = "SYSTEM$CANCEL_ALL_QUERIES"
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,18 @@ def status(cursor: Cursor) -> Statement:
     if not 1 <= len(arguments) <= 2:
         raise cursor.fault()
     return ServiceStatus(arguments[0], _alias(cursor, _STATUS))
+
+
+@dataclass(frozen=True)
+class CancelAllQueries:
+    column: str
+
+    def run(self, context: Context) -> Answer:
+        del context  # a session runs one statement at a time, and that is this one
+        return RowsAnswer([Column(self.column)], [["no query was running"]])
+
+
+@reads(f"SELECT {_CANCEL}", f"CALL {_CANCEL}")
+def cancel_all_queries(cursor: Cursor) -> Statement:
+    _arguments(cursor)
+    return CancelAllQueries(_alias(cursor, _CANCEL))

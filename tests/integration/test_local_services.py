@@ -1,221 +1,28 @@
-"""The local Snowflake and clients that this project did not write: the connector and Airflow's SnowflakeHook."""
+"""Services of the local Snowflake: real processes, the ingress, restarts, and the end of the server."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import stat
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 import snowflake.connector
-from snowflake.connector.errors import DatabaseError, ProgrammingError
+from snowflake.connector.errors import DatabaseError
 
-from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect, run_script
+from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.local import daemon
 from airflow_provider_raydp_spcs.local.environment import client_environment
 from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.local.runtimes.process import marked_processes
-from airflow_provider_raydp_spcs.shipped import shipped
 from airflow_provider_raydp_spcs.spcs.service_info import ServiceStatus
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
+from tests.integration.containers import SPEC, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-
-# A web server that tells what it got, in an "image" of its own; it also leaves a daemon behind in a new session.
-SERVER = """
-import http.server, json, os, socket, subprocess
-subprocess.Popen(["sleep", "600"], start_new_session=True)
-class H(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = json.dumps({"path": self.path, "headers": dict(self.headers), "env": dict(os.environ)}).encode()
-        self.send_response(200); self.send_header("Server", "mine"); self.send_header("Content-Length", str(len(body)))
-        self.end_headers(); self.wfile.write(body)
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(201); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
-    def log_message(self, *a): print("asked for", self.path, flush=True)
-print("listening", flush=True)
-http.server.ThreadingHTTPServer((os.environ["SPCS_INSTANCE_ADDRESS"], 8000), H).serve_forever()
-"""
-# An echo over WebSockets; the probe's plain GET is answered as well.
-ECHO = """
-import os
-from websockets.sync.server import serve
-
-def echo(socket):
-    for message in socket:
-        socket.send(message)
-
-def plain(connection, request):
-    return connection.respond(200, "up") if request.path == "/ready" else None
-
-with serve(echo, os.environ["SPCS_INSTANCE_ADDRESS"], 8000, process_request=plain) as server:
-    server.serve_forever()
-"""
-SPEC = """
-spec:
-  containers:
-  - name: main
-    image: /raydp_sis_db/raydp_sis_core_schema/raydp_sis_image_repo/web:1
-    env: {STAGE: /mnt/stage, OTHER: "web-b:8000", TOKEN_DIR: /mnt/token}
-    readinessProbe: {port: 8000, path: /ready}
-    volumeMounts: [{name: st, mountPath: /mnt/stage}]
-    sessionTokenConfig: {path: /mnt/token, permission: "0600"}
-  endpoints: [{name: web, port: 8000, public: true}]
-  volumes: [{name: st, source: stage, stageConfig: {name: "@RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.RAYDP_ARTIFACTS"}}]
-"""
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("images")
-    (folder / "web").mkdir()
-    (folder / "web" / "server.py").write_text(SERVER)
-    program = str(folder / "web" / "server.py")
-    (folder / "web" / "Dockerfile").write_text(
-        f'FROM scratch\nENV GREETING=hello\nENTRYPOINT ["python", "{program}"]\n'
-    )
-    (folder / "echo").mkdir()
-    (folder / "echo" / "server.py").write_text(ECHO)
-    program = str(folder / "echo" / "server.py")
-    (folder / "echo" / "Dockerfile").write_text(f'FROM scratch\nENTRYPOINT ["python", "{program}"]\n')
-    (folder / "crash").mkdir()
-    (folder / "crash" / "Dockerfile").write_text(
-        'FROM scratch\nENTRYPOINT ["/bin/sh", "-c", "echo out of luck; exit 3"]\n'
-    )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="sf-"))
-    yield folder
-    daemon.down(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def environment(home: Path, images: Path) -> Iterator[dict[str, str]]:
-    before = dict(os.environ)
-    found = client_environment(daemon.up(home, port=0, images=images))
-    os.environ.update(found)
-    for script in ("step0_admin_setup.sql", "step1_user_setup.sql"):
-        run_script(found, shipped("sql") / script)
-    yield found
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.fixture
-def session(environment: dict[str, str]) -> Iterator[ConnectorSession]:
-    with connect(environment) as connection:
-        yield ConnectorSession(connection)
-
-
-def until(condition: Any, seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-    return found
-
-
-def test_a_wrong_password_is_refused(environment: dict[str, str]) -> None:
-    with pytest.raises(DatabaseError, match="Incorrect username or password") as caught:
-        connect(environment, password="wrong")
-    assert caught.value.errno == 390100
-
-
-def test_without_the_authority_nobody_connects(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    import certifi
-
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
-    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
-    with pytest.raises(Exception, match="certificate verify failed"):
-        connect(environment, login_timeout=5)
-
-
-def test_tables_live_in_transactions_and_binds(session: ConnectorSession) -> None:
-    session.execute("CREATE OR REPLACE TABLE T (A NUMBER(9), B VARCHAR, C DATE)")
-    session.execute("INSERT INTO T VALUES (%s, %s, %s)", [1, "it's; $$ -- %s", "2013-01-01"])
-    session.execute("BEGIN")
-    session.execute("DELETE FROM T")
-    session.execute("ROLLBACK")
-    (row,) = session.execute("SELECT * FROM T WHERE B = %s", ["it's; $$ -- %s"])
-    assert (row["a"], str(row["c"])) == (1, "2013-01-01")
-
-
-def test_airflows_own_hook_works_unmodified(environment: dict[str, str]) -> None:
-    from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
-
-    del environment  # AIRFLOW_CONN_SNOWFLAKE_DEFAULT is all it needs
-    hook = SnowflakeHook(snowflake_conn_id="snowflake_default")
-    assert hook.get_first("SELECT CURRENT_ROLE(), 1 + 1") == ("RAYDP_SIS_ROLE", 2)
-    hook.run("CREATE OR REPLACE TABLE H (A INT)")
-    hook.insert_rows("H", [(1,), (2,)])
-    assert hook.get_records("SELECT SUM(A) FROM H") == [(3,)]
-
-
-def test_the_default_connection_of_the_connector_is_the_local_one(environment: dict[str, str]) -> None:
-    import subprocess
-    import sys
-
-    code = "import snowflake.connector as s; print(s.connect().cursor().execute('select current_schema()').fetchone())"
-    out = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], env=os.environ | environment, text=True)
-    assert "RAYDP_SIS_CORE_SCHEMA" in out
-
-
-def test_files_go_up_and_down_through_the_connector(session: ConnectorSession, tmp_path: Path) -> None:
-    for number in range(3):
-        (tmp_path / f"part {number}.txt").write_text(f"content {number}\n" * 1000)
-    client = client_of(session.connection)
-    rows = client.stages.put(tmp_path / "part*.txt", "@RAYDP_ARTIFACTS/up/deep")
-    assert [row["status"] for row in rows] == ["UPLOADED"] * 3
-    again = client.stages.put(tmp_path / "part 0.txt", "@RAYDP_ARTIFACTS/up/deep", overwrite=False)
-    assert again[0]["status"] == "SKIPPED"
-    names = [file.path for file in client.stages.files("@RAYDP_ARTIFACTS/up/")]
-    assert names == [f"up/deep/part {number}.txt" for number in range(3)]
-    client.stages.get("@RAYDP_ARTIFACTS/up/deep", tmp_path / "down")
-    assert (tmp_path / "down" / "part 2.txt").read_text() == (tmp_path / "part 2.txt").read_text()
-    session.execute("CREATE OR REPLACE TABLE LINES (L VARCHAR)")
-    session.execute("COPY INTO LINES FROM @RAYDP_ARTIFACTS/up/deep FILE_FORMAT = (TYPE = CSV)")
-    assert session.execute("SELECT COUNT(*) AS N FROM LINES")[0]["n"] == 3000
-    assert len(client.stages.remove("@RAYDP_ARTIFACTS/up")) == 3
-
-
-def test_stage_files_are_not_open_to_everybody(environment: dict[str, str]) -> None:
-    url = f"https://127.0.0.1:{environment['SNOWFLAKE_PORT']}/spcs-stages/RAYDP_SIS_DB/RAYDP_SIS_CORE_SCHEMA/RAYDP_ARTIFACTS/x"
-    for headers in ({}, {"Authorization": "Bearer nonsense"}):
-        for method in ("GET", "PUT", "HEAD"):
-            assert httpx.request(method, url, headers=headers, verify=environment["SSL_CERT_FILE"]).status_code == 403
-
-
-def test_failures_are_never_http_errors(environment: dict[str, str], session: ConnectorSession) -> None:
-    """SPCS reference, part 0, point 5: a 5xx would make the connector try again for minutes."""
-    for text in (
-        "CREATE PROCEDURE X() RETURNS INT LANGUAGE SQL AS 'x'",
-        "SELECT * FROM NOWHERE",
-        "SHOW NONSENSE IN X",
-        "'",
-    ):
-        start = time.monotonic()
-        with pytest.raises(ProgrammingError):
-            session.connection.cursor().execute(text)
-        assert time.monotonic() - start < 20, "the connector must not have tried again"
-    reply = httpx.post(
-        f"https://127.0.0.1:{environment['SNOWFLAKE_PORT']}/queries/v1/query-request",
-        content=b"\x00nonsense",
-        verify=environment["SSL_CERT_FILE"],
-    )
-    assert (reply.status_code, reply.json()["success"]) == (200, False)
 
 
 @pytest.fixture(scope="module")
