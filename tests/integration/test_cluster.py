@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,3 +124,57 @@ def test_creating_it_again_changes_nothing(clusters: Clusters) -> None:
     )
     assert len(lines) == 6
     assert all(line.endswith("exists and is used") for line in lines)
+
+
+class Instance:
+    """What the operator needs of a task instance, outside Airflow."""
+
+    dag_id, run_id, task_id, map_index, try_number, max_tries = "d", "r", "t", -1, 1, 0
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+class Store(dict[str, Any]):
+    """A task state store."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = value
+
+
+def test_the_submit_task_finds_its_job_again_after_the_workers_death(
+    client: RayJobsClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_raydp_spcs.operators import submit_job
+
+    application = tmp_path / "once.py"
+    application.write_text(
+        "import sys, time\nprint('ran with', sys.argv[1:], flush=True)\ntime.sleep(4)\nprint('the end')\n"
+    )
+    instance, store = Instance(), Store()
+    context: Any = {"ti": instance, "task_state_store": store}
+    operator = submit_job.SubmitRayDPJobOperator(
+        task_id="t", cluster_name=NAME, application=application, application_args=["a b", "$HOME"], poll_interval=0.3
+    )
+    shown: list[str] = []
+    monkeypatch.setattr(operator, "say", shown.append)
+
+    def dies(*args: Any, **kwargs: Any) -> None:
+        raise SystemExit("SIGKILL")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(submit_job, "wait_for_job", dies)
+        with pytest.raises(SystemExit):
+            operator.execute(context)
+    job = operator.execute(context)
+    assert instance.pushed["raydp_job"]["submission_id"] == job
+    assert [line.split()[0] for line in shown if job in line and "entrypoint" not in line] == ["submitted", "found"]
+    assert client.logs(job).count("ran with ['a b', '$HOME']") == 1
+    assert shown[-1] == "the end"
+    assert operator.execute(context) == job, "done, but the worker died before it could say so: not run again"
+    assert client.logs(job).count("ran with") == 1
+    instance.max_tries = 1
+    assert operator.execute(context) != job, "cleared: really run again"
