@@ -108,7 +108,7 @@ class Demo:
 
     def _rows(self, session: Any) -> list[dict[str, Any]]:
         marks = ", ".join(["%s"] * len(self._days))
-        sql = f"SELECT * FROM {RESULT} WHERE FLIGHT_DATE IN ({marks}) ORDER BY 1, 2, 3"  # noqa: S608 - constants and binds
+        sql = f"SELECT * FROM {RESULT} WHERE FLIGHT_DATE IN ({marks}) ORDER BY FLIGHT_DATE, CARRIER, ORIGIN"  # noqa: S608 - constants and binds
         return list(session.execute(sql, [str(day) for day in self._days]))
 
     @staticmethod

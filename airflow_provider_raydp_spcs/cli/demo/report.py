@@ -14,18 +14,18 @@ from airflow_provider_raydp_spcs.cli.output import console
 
 MAX_ROWS = 40
 """Rows shown of the result; a day has about 35."""
-SHOWN = (
-    "flight_date",
-    "carrier",
-    "origin",
-    "flights",
-    "cancellations",
-    "dep_delay_median",
-    "dep_delay_p95",
-    "arr_delay_mean",
-    "seats_flown",
-)
-"""Columns shown; the table has more."""
+SHOWN = {
+    "flight_date": "date",
+    "carrier": "carrier",
+    "origin": "origin",
+    "flights": "flights",
+    "cancellations": "cancelled",
+    "dep_delay_median": "dep. median",
+    "dep_delay_p95": "dep. p95",
+    "arr_delay_mean": "arr. mean",
+    "seats_flown": "seats",
+}
+"""Columns shown, with their headings; delays in minutes. The table has more columns."""
 
 
 def show(result: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ def _result_table(rows: list[dict[str, Any]]) -> Table:
     shown = [column for column in SHOWN if rows and column in rows[0]]
     for column in shown:
         right = bool(rows) and isinstance(rows[0][column], int | float)
-        table.add_column(column.replace("_", " "), justify="right" if right else "left")
+        table.add_column(SHOWN[column], justify="right" if right else "left", no_wrap=not right)
     for row in rows[:MAX_ROWS]:
         table.add_row(*(_cell(row[column]) for column in shown))
     return table
