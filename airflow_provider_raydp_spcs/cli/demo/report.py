@@ -20,9 +20,9 @@ SHOWN = {
     "origin": "origin",
     "flights": "flights",
     "cancellations": "cancelled",
-    "dep_delay_median": "dep. median",
-    "dep_delay_p95": "dep. p95",
-    "arr_delay_mean": "arr. mean",
+    "dep_delay_median": "dep p50",
+    "dep_delay_p95": "dep p95",
+    "arr_delay_mean": "arr avg",
     "seats_flown": "seats",
 }
 """Columns shown, with their headings; delays in minutes. The table has more columns."""
@@ -48,11 +48,13 @@ def write(result: Mapping[str, Any], path: Path) -> None:
 
 def _result_table(rows: list[dict[str, Any]]) -> Table:
     title = f"FLIGHTS_DAILY: {len(rows)} rows"
-    table = Table(title=title if len(rows) <= MAX_ROWS else f"{title}, the first {MAX_ROWS}", box=SIMPLE)
+    table = Table(
+        title=title if len(rows) <= MAX_ROWS else f"{title}, the first {MAX_ROWS}", box=SIMPLE, pad_edge=False
+    )
     shown = [column for column in SHOWN if rows and column in rows[0]]
     for column in shown:
         right = bool(rows) and isinstance(rows[0][column], int | float)
-        table.add_column(SHOWN[column], justify="right" if right else "left", no_wrap=not right)
+        table.add_column(SHOWN[column], justify="right" if right else "left", no_wrap=True)
     for row in rows[:MAX_ROWS]:
         table.add_row(*(_cell(row[column]) for column in shown))
     return table
