@@ -19,7 +19,7 @@ SHOWN = {
     "carrier": "carrier",
     "origin": "origin",
     "flights": "flights",
-    "cancellations": "cancelled",
+    "cancellations": "canc.",
     "dep_delay_median": "dep p50",
     "dep_delay_p95": "dep p95",
     "arr_delay_mean": "arr avg",
@@ -48,9 +48,7 @@ def write(result: Mapping[str, Any], path: Path) -> None:
 
 def _result_table(rows: list[dict[str, Any]]) -> Table:
     title = f"FLIGHTS_DAILY: {len(rows)} rows"
-    table = Table(
-        title=title if len(rows) <= MAX_ROWS else f"{title}, the first {MAX_ROWS}", box=SIMPLE, pad_edge=False
-    )
+    table = Table(title=title if len(rows) <= MAX_ROWS else f"{title}, the first {MAX_ROWS}", box=SIMPLE, padding=0)
     shown = [column for column in SHOWN if rows and column in rows[0]]
     for column in shown:
         right = bool(rows) and isinstance(rows[0][column], int | float)
