@@ -47,7 +47,7 @@ def main(command: list[str]) -> int:
         sys.stdout.write(f"container cannot start: {command[0]!r}: {error}\n")
         return 127
     code = _wait(child)
-    _kill_tree()
+    _kill_tree(child)
     return code if code >= 0 else 128 - code
 
 
@@ -61,7 +61,7 @@ def _wait(child: subprocess.Popen[bytes]) -> int:
         readable, _, _ = select.select([0], [], [], 0.1)
         word = os.read(0, 1) if readable else b" "
         if word in (b"", b"K") or (deadline is not None and time.monotonic() > deadline):
-            _kill_tree()
+            _kill_tree(child)
             return child.wait()
         if word == b"T" and deadline is None:
             child.terminate()
@@ -75,18 +75,20 @@ def _reap_orphans(main_pid: int) -> None:
                 os.waitpid(pid, os.WNOHANG)
 
 
-def _kill_tree() -> None:
-    """Kill every process below this one, until there is none: what is orphaned meanwhile moves up to us."""
-    for _ in range(200):
+def _kill_tree(child: subprocess.Popen[bytes]) -> None:
+    """Kill every process below this one, until there is none: what is orphaned meanwhile moves up to us.
+
+    The command itself is waited for through its ``Popen`` only, or its exit code would be lost.
+    """
+    for _ in range(500):
+        child.poll()
         below = _descendants()
         if not below:
             return
         for pid in below:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        _reap_orphans(child.pid)
         time.sleep(0.02)
 
 
