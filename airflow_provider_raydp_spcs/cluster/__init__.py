@@ -1,0 +1,1 @@
+"""What a RayDP cluster is, and how it lives and dies."""

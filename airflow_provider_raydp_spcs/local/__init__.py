@@ -1,0 +1,1 @@
+"""A local Snowflake with Snowpark Container Services; knows nothing of RayDP."""

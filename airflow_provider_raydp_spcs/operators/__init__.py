@@ -1,0 +1,1 @@
+"""Airflow operators; each a file that reads like its neighbour."""

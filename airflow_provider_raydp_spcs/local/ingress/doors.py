@@ -79,19 +79,6 @@ class Ingress:
             if server is not None:
                 server.should_exit = True
 
-    def close(self) -> None:
-        """Close every port and end the thread."""
-        self.close_ports(list(self._servers))
-
-        async def drain() -> None:
-            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), timeout=5)
-            self._loop.stop()
-
-        asyncio.run_coroutine_threadsafe(drain(), self._loop)
-        self._thread.join(timeout=10)
-
 
 class _Server(uvicorn.Server):
     """Signals belong to the main thread."""

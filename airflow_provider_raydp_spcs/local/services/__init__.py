@@ -1,0 +1,1 @@
+"""Compute pools and services: what was asked for, and what runs."""

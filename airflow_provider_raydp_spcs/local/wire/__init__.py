@@ -1,0 +1,1 @@
+"""Snowflake's HTTP protocol, as its clients speak it."""
