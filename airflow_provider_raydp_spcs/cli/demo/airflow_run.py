@@ -86,8 +86,6 @@ class Airflow:
         log = self.home / f"{dag_id}-{logical_date}.log"
         reader = _LogReader(show)
         command = [sys.executable, "-m", "airflow", "dags", "test", "-f", str(dag_file), dag_id, str(logical_date)]
-        # A process group of its own: a Ctrl-C in the terminal must reach Airflow once, through us, so that its
-        # tasks are killed in order and the cluster is torn down.
         with log.open("w") as file:
             process = subprocess.Popen(
                 command,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,8 @@ class Demo:
         from airflow_provider_raydp_spcs.local.environment import client_environment
 
         check_machine(self._folder)
+        # Ended by a signal, it must still take down what it has brought up.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         home = self._folder / "snowflake"
         try:
             with self._phases.phase("local Snowflake up"):
@@ -78,6 +82,7 @@ class Demo:
             with self._phases.phase("336,776 flights into Snowflake tables"):
                 load_flights(session, progress=lambda line: console.print(f"  [dim]{line}[/]"))
             client = client_of(connection)
+            leftovers.delete_earlier(client, console.print)
             runs = self._run_dag(environment)
             rows = self._rows(session)
             files = self._log_files(client)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
+from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 
 if TYPE_CHECKING:
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
 
 class LeftoversError(RuntimeError):
     """Something of the demo is still there after its end; the message names it."""
+
+
+def delete_earlier(client: SpcsClient, progress: Callable[[str], None]) -> None:
+    """Delete the clusters that a demo left behind when it was interrupted; the local Snowflake remembers them."""
+    comments = [pool.comment for pool in client.compute_pools.show()]
+    found = {comment.cluster for comment in map(ClusterComment.read, comments) if comment is not None}
+    for cluster in sorted(found):
+        progress(f"deleting {cluster}, which an interrupted run left behind")
+        Clusters(client).delete(cluster)
 
 
 def check_services_gone(client: SpcsClient) -> None:
