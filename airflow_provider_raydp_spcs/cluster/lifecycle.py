@@ -132,7 +132,7 @@ class Clusters:
             if status.failure:
                 msg = f"cluster {name.upper()} will not become ready: {status.failure}"
                 raise ClusterFailedError(msg)
-            if status.is_ready and self._endpoints_open(name):
+            if status.is_ready and self._endpoints_open(status):
                 return status
             if time.monotonic() >= deadline:
                 msg = f"cluster {name.upper()} is not ready after {timeout:g} s: {'; '.join(lines)}"
@@ -235,9 +235,9 @@ class Clusters:
         found = self._client.services.show(f"{name.upper()}_", schema=".".join(self._scope()))
         return [service for service in found if _belongs(service.comment, name)]
 
-    def _endpoints_open(self, name: str) -> bool:
-        for service in self._services(name):
-            for endpoint in self._client.services.endpoints(_full(service)):
+    def _endpoints_open(self, status: ClusterStatus) -> bool:
+        for state in status.services:
+            for endpoint in self._client.services.endpoints(_full(state.service)):
                 if endpoint.is_public and not endpoint.ingress_host:
                     return False
         return True

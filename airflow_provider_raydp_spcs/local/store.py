@@ -5,12 +5,18 @@ SQLite's journal makes every change whole or not made at all, also when the serv
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+
+def now() -> str:
+    """The time as objects keep it: ISO 8601 in UTC."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
 class Store:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.local.errors import does_not_exist
 from airflow_provider_raydp_spcs.local.services.pools import Pools
-from airflow_provider_raydp_spcs.local.services.records import ServiceRecord, now
+from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
 from airflow_provider_raydp_spcs.local.services.scheduling import Demand, demand_of, place
+from airflow_provider_raydp_spcs.local.store import now
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 
 if TYPE_CHECKING:

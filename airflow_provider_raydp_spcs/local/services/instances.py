@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle
-from airflow_provider_raydp_spcs.local.services.records import now
+from airflow_provider_raydp_spcs.local.store import now
 from airflow_provider_raydp_spcs.spcs.specification import Container, Probe
 
 FIRST_BACKOFF, LAST_BACKOFF = 1.0, 60.0

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_raydp_spcs.local.errors import already_exists, does_not_exist, invalid_value
-from airflow_provider_raydp_spcs.local.services.records import PoolRecord, now
-from airflow_provider_raydp_spcs.local.store import Store
+from airflow_provider_raydp_spcs.local.services.records import PoolRecord
+from airflow_provider_raydp_spcs.local.store import Store, now
 from airflow_provider_raydp_spcs.spcs.errors import UnknownInstanceFamilyError
 from airflow_provider_raydp_spcs.spcs.instance_families import InstanceFamily, instance_family
 

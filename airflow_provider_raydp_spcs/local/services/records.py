@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from airflow_provider_raydp_spcs.local.store import now
 from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
-
-
-def now() -> str:
-    """The time, ISO 8601 in UTC."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs.local.errors import already_exists, does_not_exist
-from airflow_provider_raydp_spcs.local.store import Store
+from airflow_provider_raydp_spcs.local.store import Store, now
 
 SYSTEM_ROLES: Final = ("ACCOUNTADMIN", "SECURITYADMIN", "USERADMIN", "SYSADMIN", "PUBLIC")
-
-
-def now() -> str:
-    """The time as the store and the rows have it: ISO 8601 in UTC."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
 class Catalogue:
