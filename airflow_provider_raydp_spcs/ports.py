@@ -20,6 +20,8 @@ DASHBOARD_AGENT_LISTEN: Final = 8081
 METRICS_EXPORT: Final = 8082
 HEALTH: Final = 8090
 """HTTP port of the node's own readiness answer (``GET /ready``)."""
+JOB_FILES: Final = 8091
+"""HTTP port of the head's job files: growing logs from any position, and results."""
 
 WORKER_PORTS: Final = (10002, 19999)
 """First and last port of Ray's worker processes."""

@@ -27,6 +27,9 @@ from airflow_provider_raydp_spcs.spcs.specification import (
 )
 
 DASHBOARD: Final = "dashboard"
+JOB_FILES: Final = "job-files"
+NOTEBOOK: Final = "notebook"
+GRAFANA: Final = "grafana"
 ARTIFACTS_DIR: Final = "/raydp/artifacts"
 RAY_DIR: Final = "/raydp/ray"
 SESSION_DIR: Final = "/raydp/session"
@@ -53,15 +56,17 @@ def pool_name(cluster: str, group: str) -> str:
     return f"{cluster}_{group}_POOL".upper()
 
 
-def draw(config: ClusterConfig, database: str, schema: str, *, owner: str = "", run: str = "") -> Blueprint:
+def draw(
+    config: ClusterConfig, database: str, schema: str, *, owner: str = "", run: str = "", expires: str = ""
+) -> Blueprint:
     """The pools and services of a cluster.
 
     :param database: of services, stages and images where the configuration names none.
-    :param owner: written into every COMMENT, with ``run``.
+    :param owner: written into every COMMENT, with ``run`` and ``expires``.
     :raises InvalidSpecificationError: what would be sent breaks a rule of Snowflake's.
     """
     scope = f"{sql.identifier(config.database or database)}.{sql.identifier(config.schema or schema)}"
-    draft = _Draft(config, scope, owner, run)
+    draft = _Draft(config, scope, owner, run, expires)
     groups = [draft.head(), *(draft.worker(group) for group in config.worker_groups)]
     if config.monitoring:
         groups += draft.monitoring()
@@ -77,12 +82,14 @@ class _Draft:
     scope: str
     owner: str
     run: str
+    expires: str
 
     def head(self) -> tuple[ComputePool, Service]:
         config, head = self.config, self.config.head
-        notebook = (Endpoint("notebook", ports.NOTEBOOK, public=True),) if config.notebook else ()
+        notebook = (Endpoint(NOTEBOOK, ports.NOTEBOOK, public=True),) if config.notebook else ()
         endpoints = (
             Endpoint(DASHBOARD, ports.DASHBOARD, public=True),
+            Endpoint(JOB_FILES, ports.JOB_FILES, public=True),
             Endpoint("gcs", ports.GCS, protocol="TCP"),
             Endpoint("ray-client", ports.RAY_CLIENT, protocol="TCP"),
             *notebook,
@@ -156,6 +163,7 @@ class _Draft:
                 "RAYDP_OBJECT_STORE_BYTES": str(size.object_store),
                 "RAYDP_RESOURCES": json.dumps(dict(resources)),
                 "RAYDP_ARTIFACTS_DIR": ARTIFACTS_DIR,
+                "RAYDP_ARTIFACTS_STAGE": "@" + self._in_scope(self.config.artifacts_stage),
                 "RAYDP_RAY_DIR": RAY_DIR,
                 "RAYDP_SESSION_DIR": SESSION_DIR,
                 **env,
@@ -191,7 +199,7 @@ class _Draft:
             min_nodes=count,
             max_nodes=count,
             auto_suspend_secs=self.config.auto_suspend_secs,
-            comment=str(ClusterComment(self.config.name, group, self.owner, self.run)),
+            comment=str(self._comment(group)),
             tags=self.config.tags,
         )
 
@@ -206,7 +214,10 @@ class _Draft:
             tags=self.config.tags,
         )
         digest = hashlib.sha256(specification.to_yaml().encode()).hexdigest()[:16]
-        return replace(service, comment=str(ClusterComment(self.config.name, group, self.owner, self.run, digest)))
+        return replace(service, comment=str(self._comment(group, digest)))
+
+    def _comment(self, group: str, digest: str = "") -> ClusterComment:
+        return ClusterComment(self.config.name, group, self.owner, self.run, digest, self.expires)
 
     def _image(self, name: str, own: str | None) -> str:
         if own is not None and own.startswith("/"):

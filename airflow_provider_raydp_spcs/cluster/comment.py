@@ -16,6 +16,7 @@ class ClusterComment:
     :param owner: who asked for the cluster, such as a DAG's id.
     :param run: for which run.
     :param digest: of what was asked for, to tell whether it is still the same.
+    :param expires: when the reaper may delete it, as UTC in ISO 8601; empty for never.
     """
 
     cluster: str
@@ -23,6 +24,7 @@ class ClusterComment:
     owner: str = ""
     run: str = ""
     digest: str = ""
+    expires: str = ""
 
     def __str__(self) -> str:
         return json.dumps({_KEY: {key: value for key, value in asdict(self).items() if value}}, sort_keys=True)
@@ -35,3 +37,9 @@ class ClusterComment:
             return cls(**{key: str(value) for key, value in values.items() if key in cls.__dataclass_fields__})
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
+
+
+def cluster_of(comment: str) -> str:
+    """The cluster that something belongs to, by its comment; empty for what is no cluster's."""
+    found = ClusterComment.read(comment)
+    return found.cluster if found else ""

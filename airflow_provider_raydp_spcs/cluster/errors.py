@@ -29,3 +29,11 @@ class ClusterNotDeletedError(ClusterError):
 
 class NameTakenError(ClusterError):
     """A service or pool of the name exists and does not belong to this cluster."""
+
+
+class ClusterConflictError(ClusterError):
+    """A cluster of this name exists with another configuration, and is somebody else's or cannot be changed."""
+
+
+class WorkerGroupNotFoundError(ClusterError):
+    """The cluster has no worker group of this name."""

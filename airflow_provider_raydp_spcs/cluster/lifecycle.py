@@ -5,27 +5,29 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw
-from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
+from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw, service_name
+from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, cluster_of
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
-from airflow_provider_raydp_spcs.cluster.errors import (
-    ClusterFailedError,
-    ClusterNotDeletedError,
-    ClusterNotFoundError,
-    ClusterNotReadyError,
-    NameTakenError,
+from airflow_provider_raydp_spcs.cluster.creation import Creation, Progress
+from airflow_provider_raydp_spcs.cluster.errors import ClusterFailedError, ClusterNotDeletedError, ClusterNotFoundError
+from airflow_provider_raydp_spcs.cluster.status import (
+    ClusterStatus,
+    ServiceState,
+    Target,
+    full_name,
+    not_found,
+    overdue,
+    tell_changes,
 )
-from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
-from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolInfo
+from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError, SpcsError
 from airflow_provider_raydp_spcs.spcs.service_info import GOING, UP, ContainerInfo, ContainerStatus, ServiceInfo
-from airflow_provider_raydp_spcs.spcs.services import Service
 
-Progress = Callable[[str], None]
 READY_TIMEOUT: Final = 1200.0
 """Nodes take minutes to come (SPCS reference 1.2), and public endpoints up to five more (2.5)."""
 POLL_SECONDS: Final = 2.0
@@ -38,14 +40,6 @@ class Deleted:
 
     services: tuple[str, ...]
     pools: tuple[str, ...]
-
-
-@dataclass
-class Made:
-    """What a creation made itself, and may take back; what existed before is not in it."""
-
-    pools: list[str] = field(default_factory=list)
-    services: list[str] = field(default_factory=list)
 
 
 class Clusters:
@@ -64,11 +58,12 @@ class Clusters:
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client, self._database, self._schema, self._sleep = client, database, schema, sleep
+        self.client = client
+        self._database, self._schema, self._sleep = database, schema, sleep
 
-    def blueprint(self, config: ClusterConfig, *, owner: str = "", run: str = "") -> Blueprint:
+    def blueprint(self, config: ClusterConfig, *, owner: str = "", run: str = "", expires: str = "") -> Blueprint:
         """What :meth:`create` would ask for."""
-        return draw(config, *self._scope(config), owner=owner, run=run)
+        return draw(config, *self._scope(config), owner=owner, run=run, expires=expires)
 
     def create(
         self,
@@ -76,86 +71,114 @@ class Clusters:
         *,
         owner: str = "",
         run: str = "",
-        made: Made | None = None,
+        expires: str = "",
         progress: Progress = lambda line: None,
     ) -> None:
-        """Ask for all pools and services at once; they come up by themselves, see :meth:`wait_until_ready`.
+        """Ask for all pools and services at once; they come up by themselves, see :meth:`wait_for`.
 
         What exists already is used as it is, or altered where it was asked for differently. On failure everything that
-        this call made is taken back.
+        was made for this owner and run is taken back.
 
-        :param made: filled with what this call makes, before it is made, so that the caller may take it back later.
+        :param owner: who asks; written into every COMMENT.
+        :param run: for which run; :meth:`take_back` goes by both.
+        :param expires: when the reaper may delete it, as UTC in ISO 8601.
         :raises SpcsError: Snowflake refuses something.
         :raises NameTakenError: a name is in use by something that is not this cluster.
+        :raises ClusterConflictError: the cluster exists with another configuration, and is somebody else's.
         """
-        blueprint = self.blueprint(config, owner=owner, run=run)
+        blueprint = self.blueprint(config, owner=owner, run=run, expires=expires)
         self._wait_while_going(config.name, progress)
-        made = Made() if made is None else made
+        creation = Creation(self.client, config.name, progress)
+        pools, services = self.client.compute_pools.show(f"{config.name}_"), self._services(config.name)
         try:
-            pools = {pool.name: pool for pool in self._client.compute_pools.show(f"{config.name}_")}
-            for pool in blueprint.pools:
-                self._ensure_pool(config.name, pool, pools.get(pool.name), made, progress)
-            services = {service.name: service for service in self._services(config.name)}
-            for service in blueprint.services:
-                own = service.name.rpartition(".")[2]
-                self._ensure_service(service, services.get(own), made, progress)
+            creation.reconcile(blueprint, pools, services)
         except BaseException:
-            self.take_back(made, progress)
+            self.take_back(config.name, owner, run, progress)
             raise
 
-    def wait_until_ready(
+    def wait_for(
         self,
         name: str,
+        target: Target = Target.READY,
         *,
-        timeout: float = READY_TIMEOUT,
+        deadline: float,
         poll: float = POLL_SECONDS,
         progress: Progress = lambda line: None,
+        clock: Callable[[], float] = time.time,
     ) -> ClusterStatus:
-        """Wait until every service answers and every public endpoint has its address.
+        """Wait until a cluster is ready (every service answers, every public endpoint has its address), suspended or gone.
 
-        :param timeout: seconds.
+        :param deadline: seconds since 1970.
         :param poll: seconds between looks.
         :param progress: called with each line that changed since the last look.
         :raises ClusterFailedError: a service will not come up.
         :raises ClusterNotReadyError: not in time.
         :raises ClusterNotFoundError: there is no such cluster.
         """
-        deadline = time.monotonic() + timeout
-        told: set[str] = set()
+        told: list[str] = []
         while True:
-            status = self.status(name)
-            lines = status.lines()
-            for line in lines:
-                if line not in told:
-                    progress(line)
-            told = set(lines)
-            if status.failure:
-                msg = f"cluster {name.upper()} will not become ready: {status.failure}"
-                raise ClusterFailedError(msg)
-            if status.is_ready and self._endpoints_open(status):
+            status = self.find(name)
+            told = tell_changes(status, told, progress)
+            if self.has_reached(status, target):
                 return status
-            if time.monotonic() >= deadline:
-                msg = f"cluster {name.upper()} is not ready after {timeout:g} s: {'; '.join(lines)}"
-                raise ClusterNotReadyError(msg)
+            if clock() >= deadline:
+                raise overdue(status, target)
             self._sleep(poll)
 
+    def has_reached(self, status: ClusterStatus, target: Target) -> bool:
+        """Whether a cluster is as it was waited for.
+
+        :raises ClusterFailedError: it will never be.
+        :raises ClusterNotFoundError: it is gone.
+        """
+        if target is Target.GONE:
+            return not status.services
+        if not status.services:
+            raise not_found(status.name)
+        if target is Target.SUSPENDED:
+            return status.is_suspended
+        if status.failure:
+            msg = f"cluster {status.name} will not become ready: {status.failure}"
+            raise ClusterFailedError(msg)
+        return status.is_ready and self._endpoints_open(status)
+
+    def find(self, name: str) -> ClusterStatus:
+        """How the cluster is, without services where there is none; containers only of services that are not up."""
+        return ClusterStatus(name.upper(), tuple(self.state_of(service) for service in self._services(name)))
+
+    def all_services(self) -> list[ServiceInfo]:
+        """The services of every cluster of the schema, with one statement."""
+        found = self.client.services.show(schema=".".join(self._scope()))
+        return [each for each in found if cluster_of(each.comment)]
+
+    def state_of(self, service: ServiceInfo) -> ServiceState:
+        """A service with its containers, where it is not up."""
+        containers: tuple[ContainerInfo, ...] = ()
+        if service.status not in UP:
+            with contextlib.suppress(ObjectDoesNotExistError):
+                containers = tuple(self.client.services.containers(full_name(service)))
+        return ServiceState(service, containers)
+
     def status(self, name: str) -> ClusterStatus:
-        """How the cluster is; containers are asked for only where a service is not up.
+        """How the cluster is.
 
         :raises ClusterNotFoundError: there is no such cluster.
         """
-        services = self._services(name)
-        if not services:
-            msg = f"there is no cluster {name.upper()} here; look with SHOW SERVICES, or create it first"
-            raise ClusterNotFoundError(msg)
-        states = []
-        for service in services:
-            containers: tuple[ContainerInfo, ...] = ()
-            if service.status not in UP:
-                with contextlib.suppress(ObjectDoesNotExistError):
-                    containers = tuple(self._client.services.containers(_full(service)))
-            states.append(ServiceState(service, containers))
-        return ClusterStatus(name.upper(), tuple(states))
+        status = self.find(name)
+        if not status.services:
+            raise not_found(name)
+        return status
+
+    def head_state(self, name: str) -> ServiceState:
+        """How the head's service is.
+
+        :raises ClusterNotFoundError: there is no such cluster.
+        """
+        head = service_name(name, "HEAD")
+        for service in self._services(name):
+            if service.name == head:
+                return self.state_of(service)
+        raise not_found(name)
 
     def endpoints(self, name: str) -> dict[str, str]:
         """Addresses of the public endpoints that can be reached: name → ``https://…``.
@@ -164,47 +187,70 @@ class Clusters:
         """
         found = {}
         for service in self.status(name).services:
-            for endpoint in self._client.services.endpoints(_full(service.service)):
+            for endpoint in self.client.services.endpoints(full_name(service.service)):
                 if endpoint.is_public and endpoint.ingress_host:
                     found[endpoint.name] = f"https://{endpoint.ingress_host}"
         return found
+
+    def head_endpoints(self, name: str) -> dict[str, str]:
+        """Addresses of the head's public endpoints, with one statement.
+
+        :raises ClusterNotFoundError: there is no such cluster.
+        """
+        try:
+            found = self.client.services.endpoints(service_name(name, "HEAD"))
+        except ObjectDoesNotExistError as error:
+            raise not_found(name) from error
+        return {each.name: f"https://{each.ingress_host}" for each in found if each.is_public and each.ingress_host}
 
     def delete(self, name: str, *, timeout: float = DELETE_TIMEOUT, progress: Progress = lambda line: None) -> Deleted:
         """Drop every service and pool that belongs to the cluster; nothing to drop is no error.
 
         :raises ClusterNotDeletedError: services did not go in time; call again.
         """
+        services = self.drop_services(name, progress)
+        self._wait_while_going(name, progress, timeout)
+        return Deleted(tuple(services), tuple(self.drop_pools(name, progress)))
+
+    def drop_services(self, name: str, progress: Progress = lambda line: None) -> list[str]:
+        """Drop the cluster's services, without waiting until they are gone; answer their names."""
         services = [service for service in self._services(name) if service.status not in GOING]
         for service in services:
-            self._client.services.drop(_full(service), force=True)
+            self.client.services.drop(full_name(service), force=True)
             progress(f"dropping service {service.name}")
-        self._wait_while_going(name, progress, timeout)
-        pools = [pool for pool in self._client.compute_pools.show(f"{name.upper()}_") if _belongs(pool.comment, name)]
-        for pool in pools:
-            self._client.compute_pools.stop_all(pool.name)
-            self._client.compute_pools.drop(pool.name)
-            progress(f"dropped compute pool {pool.name}")
-        return Deleted(tuple(each.name for each in services), tuple(each.name for each in pools))
+        return [service.name for service in services]
 
-    def take_back(self, made: Made, progress: Progress = lambda line: None) -> None:
-        """Drop what a creation made, in reverse. What cannot be dropped is told; nothing is raised, for the caller has
-        an error of its own to raise.
+    def drop_pools(self, name: str, progress: Progress = lambda line: None) -> list[str]:
+        """Drop the cluster's compute pools, and with them whatever still runs there; answer their names."""
+        pools = self.pools(name)
+        for pool in pools:
+            self.client.compute_pools.stop_all(pool.name)
+            self.client.compute_pools.drop(pool.name)
+            progress(f"dropped compute pool {pool.name}")
+        return [pool.name for pool in pools]
+
+    def pools(self, name: str) -> list[ComputePoolInfo]:
+        """The cluster's compute pools."""
+        return [pool for pool in self.client.compute_pools.show(f"{name.upper()}_") if _belongs(pool.comment, name)]
+
+    def take_back(self, name: str, owner: str, run: str, progress: Progress = lambda line: None) -> None:
+        """Drop what was made for an owner's run, by its COMMENT, so that it works after a crash too.
+
+        What cannot be dropped is told; nothing is raised, for the caller has an error of its own to raise.
         """
-        for name in reversed(made.services):
-            try:
-                self._client.services.drop(name, force=True)
-                progress(f"took back service {name}")
-            except SpcsError as error:
-                progress(f"could not take back service {name}: {error}")
+
+        def is_ours(comment: str) -> bool:
+            found = ClusterComment.read(comment)
+            return found is not None and (found.cluster, found.owner, found.run) == (name.upper(), owner, run)
+
         with contextlib.suppress(SpcsError, ClusterNotDeletedError):
-            self._wait_while_gone(made.services)
-        for name in reversed(made.pools):
-            try:
-                self._client.compute_pools.stop_all(name)
-                self._client.compute_pools.drop(name)
-                progress(f"took back compute pool {name}")
-            except SpcsError as error:
-                progress(f"could not take back compute pool {name}: {error}")
+            services = [full_name(each) for each in self._services(name) if is_ours(each.comment)]
+            for service in services:
+                _try(partial(self.client.services.drop, service, force=True), f"service {service}", progress)
+            self._wait_while_gone(services)
+            for pool in [each.name for each in self.pools(name) if is_ours(each.comment)]:
+                _try(partial(self.client.compute_pools.stop_all, pool), f"services of pool {pool}", progress)
+                _try(partial(self.client.compute_pools.drop, pool), f"compute pool {pool}", progress)
 
     def last_words(self, name: str, lines: int = 20) -> list[str]:
         """The end of the log of every container that is not ready, for whoever wants to know why."""
@@ -215,8 +261,8 @@ class Clusters:
                     if container.status is not ContainerStatus.READY:
                         where = f"{state.service.name} {container.instance_id} {container.container_name}"
                         with contextlib.suppress(SpcsError):
-                            full = _full(state.service)
-                            text = self._client.services.logs(
+                            full = full_name(state.service)
+                            text = self.client.services.logs(
                                 full, container.instance_id, container.container_name, lines=lines
                             )
                             told += [f"log of {where} ends with:", *text.splitlines()]
@@ -226,59 +272,28 @@ class Clusters:
         database = (config.database if config else None) or self._database
         schema = (config.schema if config else None) or self._schema
         if database is None or schema is None:
-            current = self._client.current_schema()
+            current = self.client.current_schema()
             database, schema = database or current[0], schema or current[1]
         self._database, self._schema = database, schema
         return database, schema
 
     def _services(self, name: str) -> list[ServiceInfo]:
-        found = self._client.services.show(f"{name.upper()}_", schema=".".join(self._scope()))
+        found = self.client.services.show(f"{name.upper()}_", schema=".".join(self._scope()))
         return [service for service in found if _belongs(service.comment, name)]
 
     def _endpoints_open(self, status: ClusterStatus) -> bool:
         for state in status.services:
-            for endpoint in self._client.services.endpoints(_full(state.service)):
+            for endpoint in self.client.services.endpoints(full_name(state.service)):
                 if endpoint.is_public and not endpoint.ingress_host:
                     return False
         return True
-
-    def _ensure_pool(
-        self, cluster: str, pool: ComputePool, there: ComputePoolInfo | None, made: Made, progress: Progress
-    ) -> None:
-        if there is None:
-            made.pools.append(pool.name)
-            self._client.compute_pools.create(pool)
-            progress(f"asked for compute pool {pool.name}: {pool.max_nodes} x {pool.instance_family}")
-            return
-        if not _belongs(there.comment, cluster):
-            msg = (
-                f"compute pool {pool.name} exists and does not belong to cluster {cluster}; choose another cluster name"
-            )
-            raise NameTakenError(msg)
-        if (there.min_nodes, there.max_nodes) != (pool.min_nodes, pool.max_nodes):
-            self._client.compute_pools.alter(pool.name, min_nodes=pool.min_nodes, max_nodes=pool.max_nodes)
-        progress(f"compute pool {pool.name} exists and is used")
-
-    def _ensure_service(self, service: Service, there: ServiceInfo | None, made: Made, progress: Progress) -> None:
-        if there is None:
-            made.services.append(service.name)
-            self._client.services.create(service)
-            progress(f"asked for service {service.name}: {service.instances} instance(s)")
-            return
-        wanted, found = ClusterComment.read(service.comment or ""), ClusterComment.read(there.comment)
-        if wanted is not None and found is not None and wanted.digest == found.digest:
-            progress(f"service {service.name} exists and is used")
-        else:
-            self._client.services.alter_specification(service.name, service.specification)
-            self._client.services.alter(service.name, instances=service.instances, comment=service.comment)
-            progress(f"service {service.name} exists and was altered")
 
     def _wait_while_gone(self, names: list[str]) -> None:
         """Wait until services are gone, whatever cluster they belong to."""
         deadline = time.monotonic() + DELETE_TIMEOUT
         left = {name.rpartition(".")[2] for name in names}
         while left and time.monotonic() < deadline:
-            left &= {service.name for service in self._client.services.show(schema=".".join(self._scope()))}
+            left &= {service.name for service in self.client.services.show(schema=".".join(self._scope()))}
             if left:
                 self._sleep(min(0.5, POLL_SECONDS))
 
@@ -297,9 +312,12 @@ class Clusters:
 
 
 def _belongs(comment: str, cluster: str) -> bool:
-    found = ClusterComment.read(comment)
-    return found is not None and found.cluster == cluster.upper()
+    return cluster_of(comment) == cluster.upper()
 
 
-def _full(service: ServiceInfo) -> str:
-    return f"{service.database_name}.{service.schema_name}.{service.name}"
+def _try(act: Callable[[], None], what: str, progress: Progress) -> None:
+    try:
+        act()
+        progress(f"took back {what}")
+    except SpcsError as error:
+        progress(f"could not take back {what}: {error}")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters, Progress
+from airflow_provider_raydp_spcs.cluster.creation import Progress
+from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 
@@ -22,8 +23,8 @@ CONTAINER_LINES: Final = 100_000
 class RayLogs(Protocol):
     """Where logs of Ray come from: the Jobs API and the state API of the head."""
 
-    def logs(self, submission_id: str) -> str:
-        """The driver's log."""
+    def logs(self, submission_id: str) -> Iterator[bytes]:
+        """The driver's log, in pieces."""
         ...
 
     def node_logs(self) -> Iterable[tuple[str, str]]:
@@ -111,7 +112,8 @@ def _driver_logs(ray: RayLogs, submission_ids: Sequence[str], folder: Path, miss
     for index, submission_id in enumerate(submission_ids):
         name = "driver.log" if index == 0 else f"driver-{safe_part(submission_id)}.log"
         try:
-            (folder / name).write_text(ray.logs(submission_id))
+            with (folder / name).open("wb") as sink:
+                sink.writelines(ray.logs(submission_id))
         except Exception as error:
             missing.append(f"driver of {submission_id}: {error}")
 

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from airflow_provider_raydp_spcs.spcs.service_info import BROKEN, UP, ContainerInfo, ContainerStatus, ServiceInfo
+from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError, ClusterNotReadyError
+from airflow_provider_raydp_spcs.spcs.service_info import (
+    ASLEEP,
+    BROKEN,
+    UP,
+    ContainerInfo,
+    ContainerStatus,
+    ServiceInfo,
+    ServiceStatus,
+)
 
 MANY_RESTARTS = 3
 """A container that was started so often and is not ready will not become so by waiting."""
+
+
+class Target(StrEnum):
+    """What a cluster may be waited for."""
+
+    READY = "ready"
+    SUSPENDED = "suspended"
+    GONE = "gone"
 
 
 @dataclass(frozen=True)
@@ -21,6 +40,11 @@ class ServiceState:
     def is_up(self) -> bool:
         """Whether it answers."""
         return self.service.status in UP
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it was suspended, or is about to be."""
+        return self.service.status in ASLEEP
 
     @property
     def failure(self) -> str | None:
@@ -61,6 +85,11 @@ class ClusterStatus:
         return bool(self.services) and all(each.is_up for each in self.services)
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether every service has been suspended."""
+        return bool(self.services) and all(each.service.status is ServiceStatus.SUSPENDED for each in self.services)
+
+    @property
     def failure(self) -> str | None:
         """The first reason why it will not come up, or None."""
         return next((each.failure for each in self.services if each.failure), None)
@@ -68,3 +97,32 @@ class ClusterStatus:
     def lines(self) -> list[str]:
         """One line per service."""
         return [str(each) for each in self.services]
+
+
+def full_name(service: ServiceInfo) -> str:
+    """``database.schema.name``."""
+    return f"{service.database_name}.{service.schema_name}.{service.name}"
+
+
+def tell_changes(status: ClusterStatus, told: Sequence[str], progress: Callable[[str], None]) -> list[str]:
+    """Tell the lines that were not told at the last look; answer those of this look."""
+    lines = status.lines()
+    for line in lines:
+        if line not in told:
+            progress(line)
+    return lines
+
+
+def not_found(name: str) -> ClusterNotFoundError:
+    """The error about a cluster that is not there."""
+    msg = (
+        f"there is no cluster {name.upper()} here, or the role may not see it. Look with SHOW SERVICES; create it with "
+        "CreateRayDPClusterOperator"
+    )
+    return ClusterNotFoundError(msg)
+
+
+def overdue(status: ClusterStatus, target: Target) -> ClusterNotReadyError:
+    """The error about a cluster that did not get there in time."""
+    msg = f"cluster {status.name} is not {target} in time: {'; '.join(status.lines()) or 'it has no services'}"
+    return ClusterNotReadyError(msg)

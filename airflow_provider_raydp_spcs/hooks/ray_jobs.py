@@ -7,11 +7,12 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_raydp_spcs.cluster.blueprint import DASHBOARD
-from airflow_provider_raydp_spcs.cluster.errors import ClusterNotReadyError
+from airflow_provider_raydp_spcs.cluster.blueprint import DASHBOARD, JOB_FILES
+from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError, ClusterNotReadyError
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
-from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
+from airflow_provider_raydp_spcs.jobs.errors import HeadGoneError
+from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
 from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens, programmatic_access_token, session_tokens
 
 _PAT = "PROGRAMMATIC_ACCESS_TOKEN"
@@ -28,26 +29,36 @@ class RayJobsHook(BaseHook):
     def __init__(self, cluster_name: str, spcs: SpcsHook) -> None:
         super().__init__()
         self.cluster_name, self._spcs = cluster_name, spcs
+        self._endpoints: dict[str, str] | None = None
 
-    def address(self) -> str:
-        """Address of the cluster's dashboard, where the Jobs API is.
+    def endpoints(self) -> dict[str, str]:
+        """Addresses of the head's public endpoints, asked for once; and of its page in Snowsight.
 
         :raises ClusterNotFoundError: there is no such cluster.
-        :raises ClusterNotReadyError: the endpoint has no address yet.
         """
-        found = self._spcs.clusters.endpoints(self.cluster_name).get(DASHBOARD)
-        if found is None:
-            msg = f"the dashboard of cluster {self.cluster_name} has no address yet; wait until the cluster is ready"
-            raise ClusterNotReadyError(msg)
-        return found
+        if self._endpoints is None:
+            self._endpoints = self._spcs.clusters.head_endpoints(self.cluster_name)
+        return self._endpoints
+
+    def address(self) -> HeadAddress:
+        """Where the cluster's head answers.
+
+        :raises ClusterNotFoundError: there is no such cluster.
+        :raises ClusterNotReadyError: an endpoint has no address yet.
+        """
+        found = self.endpoints()
+        try:
+            return HeadAddress(found[DASHBOARD], found[JOB_FILES])
+        except KeyError as missing:
+            msg = (
+                f"the endpoint {missing} of cluster {self.cluster_name} has no address yet; wait until the cluster is "
+                "ready (CreateRayDPClusterOperator or RayDPClusterSensor)"
+            )
+            raise ClusterNotReadyError(msg) from missing
 
     def client(self) -> RayJobsClient:
         """A client; close it."""
-        return RayJobsClient(self.address(), headers=self.tokens().headers, ca_bundle=ca_bundle())
-
-    def async_client(self) -> AsyncRayJobsClient:
-        """A client for triggers."""
-        return AsyncRayJobsClient(self.address(), headers=self.tokens().headers, ca_bundle=ca_bundle())
+        return RayJobsClient(self.address(), tokens=self.tokens(), ca_bundle=ca_bundle())
 
     def tokens(self) -> IngressTokens:
         """Credentials for the ingress."""
@@ -55,6 +66,21 @@ class RayJobsHook(BaseHook):
         if str(parameters.get("authenticator") or "").upper() == _PAT:
             return programmatic_access_token(str(parameters.get("token") or parameters.get("password")))
         return session_tokens(self._spcs.connection)
+
+    def diagnose(self) -> None:
+        """Ask Snowflake why Ray is silent; return where waiting may help.
+
+        :raises HeadGoneError: the head's service is not there, was suspended, or will not come up.
+        """
+        try:
+            state = self._spcs.clusters.head_state(self.cluster_name)
+        except ClusterNotFoundError as error:
+            msg = f"Ray does not answer because its cluster is gone: {error}"
+            raise HeadGoneError(msg) from error
+        if state.is_asleep or state.failure:
+            why = state.failure or f"service {state.service.name} is {state.service.status}; resume the cluster"
+            msg = f"Ray does not answer because its head does not run: {why}"
+            raise HeadGoneError(msg)
 
 
 def ca_bundle() -> str | None:

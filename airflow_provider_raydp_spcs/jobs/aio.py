@@ -1,28 +1,33 @@
-"""The same REST, asynchronously, for triggers."""
+"""The same API, asynchronously, for triggers."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import httpx
 
-from airflow_provider_raydp_spcs.jobs.client import TIMEOUT_SECONDS, Headers, no_headers
-from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError, RayUnreachableError
-from airflow_provider_raydp_spcs.jobs.replies import check
-from airflow_provider_raydp_spcs.jobs.submission import JobInfo
+from airflow_provider_raydp_spcs.jobs import calls
+from airflow_provider_raydp_spcs.jobs.calls import Call
+from airflow_provider_raydp_spcs.jobs.client import TIMEOUT_SECONDS
+from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError, NotSignedInError, RayUnreachableError
+from airflow_provider_raydp_spcs.jobs.submission import HeadAddress, JobInfo, LogPiece
+from airflow_provider_raydp_spcs.spcs.ingress import AsyncIngressTokens
+
+T = TypeVar("T")
 
 
 class AsyncRayJobsClient:
     """One cluster's jobs; see :class:`~airflow_provider_raydp_spcs.jobs.client.RayJobsClient`."""
 
-    def __init__(self, address: str, *, headers: Headers = no_headers, ca_bundle: str | None = None) -> None:
-        self.address = address.rstrip("/")
-        self._headers = headers
-        verify = ssl.create_default_context(cafile=ca_bundle)
+    def __init__(
+        self, address: HeadAddress, *, tokens: AsyncIngressTokens | None = None, ca_bundle: str | None = None
+    ) -> None:
+        self.address, self._tokens = address, tokens
         self._http = httpx.AsyncClient(
-            base_url=self.address, timeout=TIMEOUT_SECONDS, verify=verify, follow_redirects=False
+            timeout=TIMEOUT_SECONDS, verify=ssl.create_default_context(cafile=ca_bundle), follow_redirects=False
         )
 
     async def __aenter__(self) -> Self:
@@ -31,30 +36,50 @@ class AsyncRayJobsClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
         await self._http.aclose()
+
+    async def call(self, call: Call[T]) -> T:
+        """Send a request and read its answer.
+
+        :raises RayJobsError: no answer, or a refusal.
+        """
+        try:
+            return await self._send(call)
+        except NotSignedInError:
+            if self._tokens is None:
+                raise
+            self._tokens.forget()
+            return await self._send(call)
+
+    async def _send(self, call: Call[T]) -> T:
+        address = self.address.of(files=call.files)
+        headers = await self._tokens.headers() if self._tokens else {}
+        try:
+            reply = await self._http.request(call.method, address + call.path, json=call.body, headers=headers)
+        except httpx.HTTPError as error:
+            msg = f"{call.method} {address}{call.path}: no answer: {type(error).__name__}: {error}"
+            raise RayUnreachableError(msg) from error
+        return call.result(reply, address)
 
     async def info(self, submission_id: str) -> JobInfo:
         """A job's state."""
-        return JobInfo.from_json((await self._request("GET", f"/api/jobs/{submission_id}")).json())
+        return await self.call(calls.info(submission_id))
 
-    async def logs(self, submission_id: str) -> str:
-        """The driver's whole log until now."""
-        return str((await self._request("GET", f"/api/jobs/{submission_id}/logs")).json()["logs"])
+    async def jobs(self) -> list[JobInfo]:
+        """Every job that was submitted."""
+        return await self.call(calls.jobs())
+
+    async def new_logs(self, positions: Mapping[str, int], *, finished: bool = False) -> dict[str, LogPiece]:
+        """What the logs of jobs hold after positions in bytes."""
+        return await self.call(calls.new_logs(positions, finished=finished))
 
     async def stop(self, submission_id: str) -> bool:
         """Ask a job to stop; answer False where it has ended or is unknown."""
         try:
-            reply = await self._request("POST", f"/api/jobs/{submission_id}/stop")
+            return await self.call(calls.stop(submission_id))
         except JobNotFoundError:
             return False
-        return bool(reply.json().get("stopped"))
-
-    async def _request(self, method: str, path: str) -> httpx.Response:
-        what = f"{method} {self.address}{path}"
-        try:
-            reply = await self._http.request(method, path, headers=dict(self._headers()))
-        except httpx.HTTPError as error:
-            msg = f"{what}: no answer: {type(error).__name__}: {error}"
-            raise RayUnreachableError(msg) from error
-        check(reply.status_code, reply.text, what)
-        return reply

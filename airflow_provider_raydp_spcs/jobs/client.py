@@ -1,44 +1,46 @@
-"""Ray's Jobs API and state API, through the ingress or directly inside the account."""
+"""Ray's Jobs API, Ray's state API and the head's job files, through the ingress or directly inside the account."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import httpx
 
+from airflow_provider_raydp_spcs.jobs import calls
+from airflow_provider_raydp_spcs.jobs.calls import About, Call
 from airflow_provider_raydp_spcs.jobs.errors import (
+    JobExistsError,
     JobNotFoundError,
-    RayJobsError,
+    NotSignedInError,
     RayUnreachableError,
 )
 from airflow_provider_raydp_spcs.jobs.replies import check
-from airflow_provider_raydp_spcs.jobs.submission import JobInfo, JobRequest
+from airflow_provider_raydp_spcs.jobs.submission import HeadAddress, JobInfo, JobRequest, LogPiece
+from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens
 
 TIMEOUT_SECONDS: Final = 30.0
-Headers = Callable[[], Mapping[str, str]]
-
-
-def no_headers() -> Mapping[str, str]:
-    """For use inside the account, where no token is needed."""
-    return {}
+T = TypeVar("T")
 
 
 class RayJobsClient:
     """One cluster's jobs.
 
-    :param address: ``https://<ingress host>``, or ``http://<head>:8265`` inside the account.
-    :param headers: asked before every request, so that a token may be renewed.
+    :param address: where the head answers.
+    :param tokens: credentials for the ingress; None inside the account, where none are needed.
     :param ca_bundle: file of certificates to trust; None for the usual ones.
     """
 
-    def __init__(self, address: str, *, headers: Headers = no_headers, ca_bundle: str | None = None) -> None:
-        self.address = address.rstrip("/")
-        self._headers, self._ca_bundle = headers, ca_bundle
-        verify = ssl.create_default_context(cafile=ca_bundle)
-        self._http = httpx.Client(base_url=self.address, timeout=TIMEOUT_SECONDS, verify=verify, follow_redirects=False)
+    def __init__(
+        self, address: HeadAddress, *, tokens: IngressTokens | None = None, ca_bundle: str | None = None
+    ) -> None:
+        self.address, self._tokens = address, tokens
+        self._http = httpx.Client(
+            timeout=TIMEOUT_SECONDS, verify=ssl.create_default_context(cafile=ca_bundle), follow_redirects=False
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -52,29 +54,37 @@ class RayJobsClient:
         """Close the connections."""
         self._http.close()
 
+    def call(self, call: Call[T]) -> T:
+        """Send a request and read its answer.
+
+        :raises RayJobsError: no answer, or a refusal.
+        """
+        try:
+            return self._send(call)
+        except NotSignedInError:
+            if self._tokens is None:
+                raise
+            self._tokens.forget()
+            return self._send(call)
+
+    def _send(self, call: Call[T]) -> T:
+        address = self.address.of(files=call.files)
+        with _translated(f"{call.method} {address}{call.path}"):
+            reply = self._http.request(call.method, address + call.path, json=call.body, headers=self._headers())
+        return call.result(reply, address)
+
+    def _headers(self) -> dict[str, str]:
+        return self._tokens.headers() if self._tokens else {}
+
     def submit(self, request: JobRequest) -> bool:
-        """Submit a job with Ray's own SDK; answer False where it was there already, from an earlier try.
+        """Submit a job; answer False where it was there already, from an earlier try.
 
         :raises RayJobsError: it cannot be submitted.
         """
-        import requests
-
         try:
-            self._sdk().submit_job(
-                entrypoint=request.entrypoint,
-                submission_id=request.submission_id,
-                runtime_env=dict(request.runtime_env),
-                metadata=dict(request.metadata),
-            )
-        except requests.RequestException as error:
-            msg = f"submitting {request.submission_id}: no answer from {self.address}: {error}"
-            raise RayUnreachableError(msg) from error
-        except (RuntimeError, ConnectionError) as error:
-            if "already exists" in str(error):
-                return False
-            msg = f"submitting {request.submission_id}: {error}"
-            kind = RayUnreachableError if isinstance(error, ConnectionError) else RayJobsError
-            raise kind(msg) from error
+            self.call(calls.submit(request))
+        except JobExistsError:
+            return False
         return True
 
     def info(self, submission_id: str) -> JobInfo:
@@ -82,87 +92,76 @@ class RayJobsClient:
 
         :raises JobNotFoundError: Ray does not know it.
         """
-        return JobInfo.from_json(self._get(f"/api/jobs/{submission_id}").json())
+        return self.call(calls.info(submission_id))
 
     def jobs(self) -> list[JobInfo]:
         """Every job that was submitted."""
-        return [JobInfo.from_json(job) for job in self._get("/api/jobs/").json() if job.get("submission_id")]
-
-    def logs(self, submission_id: str) -> str:
-        """The driver's whole log until now."""
-        return str(self._get(f"/api/jobs/{submission_id}/logs").json()["logs"])
+        return self.call(calls.jobs())
 
     def stop(self, submission_id: str) -> bool:
         """Ask a job to stop; answer False where it has ended or is unknown."""
         try:
-            reply = self._request("POST", f"/api/jobs/{submission_id}/stop")
+            return self.call(calls.stop(submission_id))
         except JobNotFoundError:
             return False
-        return bool(reply.json().get("stopped"))
+
+    def about(self) -> About:
+        """What runs on the head."""
+        return self.call(calls.about())
+
+    def new_log(self, submission_id: str, position: int, *, finished: bool = False) -> LogPiece:
+        """What a job's log holds after a position in bytes."""
+        return self.call(calls.new_logs({submission_id: position}, finished=finished))[submission_id]
+
+    def result(self, submission_id: str) -> Any:
+        """The job's result, None where it gave none."""
+        try:
+            return self.call(calls.result(submission_id))
+        except JobNotFoundError:
+            return None
+
+    def logs(self, submission_id: str) -> Iterator[bytes]:
+        """The driver's whole log, in pieces."""
+        return self._stream(f"{self.address.files}/logs/{submission_id}", {}, f"the log of {submission_id}")
 
     def nodes(self) -> list[dict[str, Any]]:
         """The nodes, as Ray's state API tells of them."""
-        return list(self._get("/api/v0/nodes").json()["data"]["result"]["result"])
+        return self.call(calls.nodes())
 
     def actors(self) -> list[dict[str, Any]]:
         """The actors, likewise."""
-        return list(self._get("/api/v0/actors").json()["data"]["result"]["result"])
+        return self.call(calls.actors())
 
     def node_logs(self) -> Iterator[tuple[str, str]]:
         """Address of a node and name of a log file on it, for every living node and file."""
         for node in self.nodes():
             if node["state"] == "ALIVE":
-                found = self._get(f"/api/v0/logs?node_id={node['node_id']}").json()["data"]["result"]
+                path = f"/api/v0/logs?node_id={node['node_id']}"
+                found = self.call(Call("GET", path, lambda reply: dict(reply["data"]["result"])))
                 for files in found.values():
                     yield from ((str(node["node_ip"]), str(file)) for file in files if not str(file).endswith("/"))
 
     def read_log(self, node: str, file: str) -> Iterator[bytes]:
         """A log file's content, in pieces."""
         query = {"node_ip": node, "filename": file, "lines": "-1"}
-        with _Translated("reading a log"):
-            stream = self._http.stream("GET", "/api/v0/logs/file", params=query, headers=dict(self._headers()))
-            with stream as reply:
-                if reply.status_code != 200:
-                    reply.read()
-                    check(reply.status_code, reply.text, f"reading {file} of {node}")
-                yield from reply.iter_bytes()
+        return self._stream(f"{self.address.ray}/api/v0/logs/file", query, f"{file} of {node}")
 
-    def _get(self, path: str) -> httpx.Response:
-        return self._request("GET", path)
-
-    def _request(self, method: str, path: str) -> httpx.Response:
-        what = f"{method} {self.address}{path}"
-        with _Translated(what):
-            reply = self._http.request(method, path, headers=dict(self._headers()))
-        check(reply.status_code, reply.text, what)
-        return reply
-
-    def _sdk(self) -> Any:
-        """Ray's SDK, imported late for it is heavy, and kept from following redirects."""
-        from ray.job_submission import JobSubmissionClient
-
-        class Client(JobSubmissionClient):  # type: ignore[misc]
-            def _do_request(self, method: str, endpoint: str, **arguments: Any) -> Any:
-                reply = super()._do_request(method, endpoint, allow_redirects=False, **arguments)
-                if 300 <= reply.status_code < 400 or reply.status_code in (401, 403, 502, 503, 504):
-                    check(reply.status_code, reply.text, f"{method} {endpoint}")
-                return reply
-
-        return Client(self.address, headers=dict(self._headers()), verify=self._ca_bundle or True)
+    def _stream(self, url: str, query: Mapping[str, str], what: str) -> Iterator[bytes]:
+        with (
+            _translated(f"reading {what}"),
+            self._http.stream("GET", url, params=query, headers=self._headers()) as reply,
+        ):
+            if reply.status_code != 200:
+                reply.read()
+                check(reply.status_code, reply.text, f"reading {what}")
+            yield from reply.iter_bytes()
 
 
-class _Translated:
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
     """Turns errors of the transport into ours."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, httpx.HTTPError):
-            msg = f"{self._what}: no answer: {type(error).__name__}: {error}"
-            raise RayUnreachableError(msg) from error
+    try:
+        yield
+    except httpx.HTTPError as error:
+        msg = f"{what}: no answer: {type(error).__name__}: {error}"
+        raise RayUnreachableError(msg) from error

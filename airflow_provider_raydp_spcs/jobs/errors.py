@@ -23,8 +23,40 @@ class JobNotFoundError(RayJobsError):
     """Ray knows no job of this submission id."""
 
 
+class JobExistsError(RayJobsError):
+    """A job of this submission id was submitted before."""
+
+
+class JobLostError(RayJobsError):
+    """Ray no longer knows a job that it had taken: the head was started anew, and what ran on it is gone."""
+
+
+class HeadGoneError(RayJobsError):
+    """Ray does not answer, and Snowflake says why: the head's service is not there, or does not run."""
+
+
+class JobTimeoutError(RayJobsError):
+    """The job did not end before its deadline and was stopped."""
+
+
+class JobResultError(RayJobsError, ValueError):
+    """What the job gave as its result cannot be handed on."""
+
+
+class PythonMismatchError(RayJobsError):
+    """The cluster's Python is another minor version than the one that sends the function."""
+
+
+class NotPicklableError(RayJobsError, TypeError):
+    """A function, or something that it refers to, cannot be sent to the cluster by value."""
+
+
 class JobFailedError(RayJobsError):
     """The job ended, and not well; the message has the driver's last lines."""
+
+
+class JobInputError(JobFailedError):
+    """The job says that its input is wrong; another try would end the same."""
 
 
 class ApplicationNotFoundError(RayJobsError, FileNotFoundError):

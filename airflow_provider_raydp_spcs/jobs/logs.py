@@ -1,23 +1,75 @@
-"""Following a growing log: each line once, the last one too."""
+"""Showing a growing log: each line once, in order, up to a stated number; the last ones always."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
+from typing import Final
 
-class LogCursor:
-    """Hands out the lines that are new since the last look.
+from airflow_provider_raydp_spcs.jobs.submission import LogPiece
 
-    A line that is not ended yet is kept back until its end comes, or until the log is finished.
+MAX_LINES: Final = 100_000
+"""Lines of one job in a task's log. The exported log has them all."""
+LAST_LINES: Final = 30
+TAIL_BYTES: Final = 16 * 1024
+
+
+class LogView:
+    """How far a job's log was shown.
+
+    :param show: gets each line.
+    :param save: told the position after lines were shown, so that whoever comes next goes on from there.
+    :param position: bytes that were shown before.
+    :param max_lines: after so many lines only the log's end is shown.
     """
 
-    def __init__(self, position: int = 0) -> None:
+    def __init__(
+        self,
+        show: Callable[[str], None],
+        save: Callable[[int], None] = lambda position: None,
+        *,
+        position: int = 0,
+        max_lines: int = MAX_LINES,
+    ) -> None:
+        self._show, self._save, self._left = show, save, max_lines
         self.position = position
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
-    def new_lines(self, text: str, *, finished: bool = False) -> list[str]:
-        """The new lines of the whole text.
+    @property
+    def lines_left(self) -> int:
+        """How many lines may still be shown."""
+        return self._left
 
-        :param finished: nothing more will come.
-        """
-        fresh = text[self.position :]
-        end = len(fresh) if finished else fresh.rfind("\n") + 1
-        self.position += end
-        return fresh[:end].splitlines()
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is shown before the end."""
+        return self._left <= 0
+
+    def add(self, piece: LogPiece) -> None:
+        """Show what is new."""
+        lines = piece.text.splitlines()
+        self.last_lines.extend(lines)
+        for line in lines[: self._left]:
+            self._show(line)
+        if lines and len(lines) >= self._left > 0:
+            self._show(
+                "… further lines are in Ray's dashboard and in the exported log; the last ones follow at the end"
+            )
+        self._left = max(0, self._left - len(lines))
+        if piece.position != self.position:
+            self.position = piece.position
+            self._save(self.position)
+
+    def finish(self, tail: LogPiece) -> None:
+        """The end of a log that was too long."""
+        self.last_lines.extend(tail.text.splitlines()[-LAST_LINES:])
+        for line in self.last_lines:
+            self._show(line)
+        self.position = tail.position
+        self._save(self.position)
+
+
+def last_words(lines: deque[str] | list[str]) -> str:
+    """The driver's last lines, in a sentence."""
+    text = "\n".join(lines).rstrip()
+    return f"The driver's last lines:\n{text}" if text else "The driver wrote nothing."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_raydp_spcs.jobs.errors import (
+    JobExistsError,
     JobNotFoundError,
     NotAllowedError,
     NotSignedInError,
@@ -19,7 +20,10 @@ def check(status: int, text: str, what: str) -> None:
     :param what: what was asked for, for the message.
     :raises RayJobsError: a fitting kind of it.
     """
-    short = " ".join(text.split())[:300]
+    short = _shortened(text)
+    if status >= 400 and "already exists" in text:
+        msg = f"{what}: {short}"
+        raise JobExistsError(msg)
     if 300 <= status < 400:
         msg = (
             f"{what}: the endpoint asks to sign in (HTTP {status}). The Snowflake token is missing, unknown or expired; "
@@ -32,7 +36,7 @@ def check(status: int, text: str, what: str) -> None:
             "GRANT SERVICE ROLE <head service>!ALL_ENDPOINTS_USAGE TO ROLE <role>"
         )
         raise NotAllowedError(msg)
-    if status in _TRANSIENT or (status == 500 and "already exists" not in text and not text.startswith("Traceback")):
+    if status in _TRANSIENT or (status == 500 and not text.startswith("Traceback")):
         msg = f"{what}: HTTP {status}: {short}"
         raise RayUnreachableError(msg)
     if status == 404:
@@ -41,3 +45,9 @@ def check(status: int, text: str, what: str) -> None:
     if status >= 400:
         msg = f"{what}: HTTP {status}: {short}"
         raise RayJobsError(msg)
+
+
+def _shortened(text: str) -> str:
+    """Of a traceback the end tells most, of anything else the beginning."""
+    plain = " ".join(text.split())
+    return plain[-300:] if plain.startswith("Traceback") else plain[:300]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final, Self
 
-from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError
+from airflow_provider_raydp_spcs.jobs.errors import JobInputError
 
 
 class JobStatus(StrEnum):
@@ -54,6 +52,40 @@ class JobInfo:
 
 
 @dataclass(frozen=True)
+class HeadAddress:
+    """Where a cluster's head answers: ``https://<ingress host>``, or ``http://<head>:<port>`` inside the account.
+
+    :param ray: Ray's dashboard with the Jobs API.
+    :param files: the head's job files.
+    """
+
+    ray: str
+    files: str
+
+    def of(self, *, files: bool) -> str:
+        """The one or the other."""
+        return (self.files if files else self.ray).rstrip("/")
+
+
+@dataclass(frozen=True)
+class LogPiece:
+    """Part of a log.
+
+    :param position: behind the text, in bytes from the log's beginning.
+    :param size: of the whole log at that moment, in bytes.
+    """
+
+    text: str
+    position: int
+    size: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing more was there to be read."""
+        return not self.text or self.position >= self.size
+
+
+@dataclass(frozen=True)
 class JobRequest:
     """What shall run."""
 
@@ -63,45 +95,6 @@ class JobRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Application:
-    """A job's code: one Python file.
-
-    :param file: on this machine.
-    :param sha256: checksum of its content.
-    """
-
-    file: Path
-    sha256: str
-
-    @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """Look at the file.
-
-        :raises ApplicationNotFoundError: it is not there, or no Python file.
-        """
-        file = Path(path)
-        if not file.is_file():
-            msg = (
-                f"the application {str(path)!r} does not exist; give the path of a Python file that the worker can read"
-            )
-            raise ApplicationNotFoundError(msg)
-        if file.suffix != ".py":
-            msg = f"the application {str(path)!r} is no Python file; its name must end with .py"
-            raise ApplicationNotFoundError(msg)
-        return cls(file, hashlib.sha256(file.read_bytes()).hexdigest())
-
-    def folder(self, cluster: str) -> str:
-        """Folder on the artifacts stage: another content gets another folder, so nothing is overwritten."""
-        return f"{cluster.upper()}/applications/{self.sha256[:16]}"
-
-    def entrypoint(self, cluster: str, arguments: Sequence[str]) -> str:
-        """The command of the job, for a shell on the head."""
-        words = ["python", "-m", "airflow_provider_raydp_spcs.runtime", "run"]
-        words += ["--application", f"{self.folder(cluster)}/{self.file.name}", "--sha256", self.sha256, "--"]
-        return shlex.join([*words, *map(str, arguments)])
-
-
 def submission_id(dag_id: str, run_id: str, task_id: str, map_index: int, generation: int) -> str:
     """The id of a task's job: the same for the same generation, so that a repeated submit is recognised.
 
@@ -109,3 +102,18 @@ def submission_id(dag_id: str, run_id: str, task_id: str, map_index: int, genera
     """
     parts = "\x1f".join([dag_id, run_id, task_id, str(map_index), str(generation)])
     return f"raydp-{hashlib.sha256(parts.encode()).hexdigest()[:24]}"
+
+
+def check_runtime_env(values: Mapping[str, Any]) -> None:
+    """Refuse code that would have to be uploaded: it reaches the cluster over the artifacts stage only.
+
+    :raises JobInputError: ``working_dir`` or ``py_modules`` names something on this machine.
+    """
+    given = [values.get("working_dir"), *(values.get("py_modules") or ())]
+    for place in given:
+        if place is not None and "://" not in str(place):
+            msg = (
+                f"runtime_env names {str(place)!r}, which is on this machine. Put it on the artifacts stage and name it as "
+                "file:///raydp/artifacts/…, or give a remote address such as https://…/code.zip"
+            )
+            raise JobInputError(msg)

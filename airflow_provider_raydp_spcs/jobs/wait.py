@@ -4,61 +4,126 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
-from airflow_provider_raydp_spcs.jobs.errors import JobFailedError, RayUnreachableError
-from airflow_provider_raydp_spcs.jobs.logs import LogCursor
+from airflow_provider_raydp_spcs.jobs.errors import (
+    JobFailedError,
+    JobInputError,
+    JobLostError,
+    JobNotFoundError,
+    JobTimeoutError,
+    RayUnreachableError,
+)
+from airflow_provider_raydp_spcs.jobs.logs import TAIL_BYTES, LogView, last_words
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobInfo, JobStatus
+from airflow_provider_raydp_spcs.patience import Patience
 
 POLL_SECONDS: Final = 1.0
-PATIENCE_SECONDS: Final = 120.0
-"""How long Ray may be silent before waiting ends."""
-LAST_LINES: Final = 30
+FIRST_POLL: Final = 0.1
+"""The first looks come quickly, for short jobs; then they come ever less often, down to the poll interval."""
+STOP_SECONDS: Final = 30.0
+"""How long a stopped job may take to end."""
+INPUT_EXIT_CODE: Final = 65
+"""With it the runtime ends a job whose input is wrong, which no retry mends (``EX_DATAERR`` of sysexits.h)."""
+T = TypeVar("T")
+
+
+def patiently(
+    act: Callable[[], T],
+    *,
+    told: Callable[[str], None] = lambda line: None,
+    diagnose: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """Do something that may meet silence, until it answers.
+
+    :param told: gets a line for each silence.
+    :param diagnose: raises where Snowflake knows why Ray is silent and waiting is in vain.
+    :raises RayUnreachableError: the silence lasted too long.
+    """
+    patience = Patience()
+    while True:
+        try:
+            return act()
+        except RayUnreachableError as error:
+            pause = patience.bear(error)
+            diagnose()
+            told(f"Ray does not answer, trying again: {error}")
+            sleep(pause)
 
 
 def wait_for_job(
     client: RayJobsClient,
     submission_id: str,
+    view: LogView,
     *,
-    show: Callable[[str], None],
     poll: float = POLL_SECONDS,
-    timeout: float | None = None,
+    deadline: float | None = None,
+    told: Callable[[str], None] = lambda line: None,
+    diagnose: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
 ) -> JobInfo:
     """Wait until a job has ended, showing its log.
 
-    :param timeout: seconds after which the job is stopped and :class:`JobFailedError` is raised; None waits for ever.
+    :param deadline: seconds since 1970 after which the job is stopped; None waits for ever.
+    :param told: gets lines about waiting itself.
+    :param diagnose: raises where Snowflake knows why Ray is silent and waiting is in vain.
     :raises JobFailedError: the job did not succeed; the message has the driver's last lines.
+    :raises JobTimeoutError: the deadline has passed; the job was stopped.
+    :raises JobLostError: Ray does not know the job any more.
     :raises RayUnreachableError: Ray was silent for too long.
     """
-    cursor, silent_since = LogCursor(), None
-    deadline = None if timeout is None else time.monotonic() + timeout
+    pause = min(FIRST_POLL, poll)
     while True:
+        info = patiently(lambda: look(client, submission_id, view), told=told, diagnose=diagnose, sleep=sleep)
+        if info.status in TERMINAL:
+            return check_end(info, view)
+        if deadline is not None and clock() >= deadline:
+            stop_and_wait(client, submission_id, sleep=sleep)
+            look(client, submission_id, view)
+            raise overdue(submission_id, view)
+        sleep(pause)
+        pause = min(poll, pause * 1.5)
+
+
+def look(client: RayJobsClient, submission_id: str, view: LogView) -> JobInfo:
+    """Look once, and show what is new."""
+    try:
+        info = client.info(submission_id)
+    except JobNotFoundError as error:
+        raise lost(submission_id) from error
+    done = info.status in TERMINAL
+    if info.status is JobStatus.PENDING:
+        return info
+    was_full = view.is_full
+    while not view.is_full:
+        piece = client.new_log(submission_id, view.position, finished=done)
+        view.add(piece)
+        if piece.is_last or (not done and piece.position == piece.size):
+            break
+    if done and (was_full or view.is_full):
+        size = client.new_log(submission_id, view.position).size
+        view.finish(client.new_log(submission_id, max(view.position, size - TAIL_BYTES), finished=True))
+    return info
+
+
+def stop_and_wait(client: RayJobsClient, submission_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Stop a job and wait until it has ended, within bounds."""
+    client.stop(submission_id)
+    left = STOP_SECONDS
+    while left > 0:
         try:
-            info = client.info(submission_id)
-            done = info.status in TERMINAL
-            log = client.logs(submission_id)
-            silent_since = None
-        except RayUnreachableError as error:
-            silent_since = silent_since or time.monotonic()
-            if time.monotonic() - silent_since > PATIENCE_SECONDS:
-                raise
-            show(f"Ray does not answer, trying again: {error}")
-            sleep(poll)
-            continue
-        for line in cursor.new_lines(log, finished=done):
-            show(line)
-        if done:
-            return check_end(info, log)
-        if deadline is not None and time.monotonic() > deadline:
-            client.stop(submission_id)
-            msg = f"job {submission_id} did not end within {timeout:g} s and was stopped. {last_words(log)}"
-            raise JobFailedError(msg)
-        sleep(poll)
+            if client.info(submission_id).status in TERMINAL:
+                return
+        except JobNotFoundError:
+            return
+        sleep(0.5)
+        left -= 0.5
 
 
-def check_end(info: JobInfo, log: str) -> JobInfo:
+def check_end(info: JobInfo, view: LogView) -> JobInfo:
     """A job that succeeded, or an error.
 
     :raises JobFailedError: it did not.
@@ -66,11 +131,21 @@ def check_end(info: JobInfo, log: str) -> JobInfo:
     if info.status is JobStatus.SUCCEEDED:
         return info
     code = "" if info.driver_exit_code is None else f" (exit code {info.driver_exit_code})"
-    msg = f"job {info.submission_id} {info.status}{code}. {last_words(log)}"
-    raise JobFailedError(msg)
+    why = f" {info.message}" if info.message and not view.last_lines else ""
+    msg = f"job {info.submission_id} {info.status}{code}.{why} {last_words(view.last_lines)}"
+    raise (JobInputError if info.driver_exit_code == INPUT_EXIT_CODE else JobFailedError)(msg)
 
 
-def last_words(log: str) -> str:
-    """The driver's last lines, in a sentence."""
-    lines = log.rstrip().splitlines()[-LAST_LINES:]
-    return "The driver's last lines:\n" + "\n".join(lines) if lines else "The driver wrote nothing."
+def overdue(submission_id: str, view: LogView) -> JobTimeoutError:
+    """The error about a job that was stopped at its deadline."""
+    msg = f"job {submission_id} did not end before its deadline and was stopped. {last_words(view.last_lines)}"
+    return JobTimeoutError(msg)
+
+
+def lost(submission_id: str) -> JobLostError:
+    """The error about a job that Ray does not know any more."""
+    msg = (
+        f"Ray does not know job {submission_id} any more: the head was started anew and its jobs are gone. Try the task "
+        "again; the job is then submitted once more"
+    )
+    return JobLostError(msg)

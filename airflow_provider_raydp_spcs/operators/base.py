@@ -1,11 +1,14 @@
-"""What the operators share: the connection, and how a run is named."""
+"""What the operators share: the connection, how a run is named, links, and which errors are tried again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
+
+from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
+from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,6 +21,9 @@ JOB_XCOM = "raydp_job"
 
 class RayDPOperator(BaseOperator):
     """Base of the operators about one cluster.
+
+    Errors that no retry mends (credentials, privileges, specifications, wrong input) fail the task at once; see
+    :class:`~airflow_provider_raydp_spcs.retries.RayDPRetryPolicy`, which ``retry_policy`` replaces.
 
     :param cluster_name: the cluster.
     :param snowflake_conn_id: Airflow connection of the type ``snowflake``.
@@ -35,7 +41,7 @@ class RayDPOperator(BaseOperator):
         "role",
         "warehouse",
     )
-    ui_color = "#e1f5fe"
+    ui_color: ClassVar[str] = "#e1f5fe"
 
     def __init__(
         self,
@@ -48,26 +54,34 @@ class RayDPOperator(BaseOperator):
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:
+        kwargs.setdefault("retry_policy", RayDPRetryPolicy())
         super().__init__(**kwargs)
         self.cluster_name = cluster_name
         self.snowflake_conn_id = snowflake_conn_id
         self.database, self.schema, self.role, self.warehouse = database, schema, role, warehouse
 
+    @property
+    def scope(self) -> SpcsScope:
+        """Where in Snowflake the cluster is."""
+        return SpcsScope(self.snowflake_conn_id, self.database, self.schema, self.role, self.warehouse)
+
     def spcs(self) -> SpcsHook:
         """A hook over the connection; use it as a context manager."""
-        from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
-
-        return SpcsHook(
-            snowflake_conn_id=self.snowflake_conn_id,
-            database=self.database,
-            schema=self.schema,
-            role=self.role,
-            warehouse=self.warehouse,
-        )
+        return self.scope.hook()
 
     def say(self, line: str) -> None:
         """One line in the task's log."""
         self.log.info("%s", line)
+
+    def link(self, context: Context, addresses: Mapping[str, str], submission_id: str = "") -> None:
+        """Fill the task's links while it runs.
+
+        :param addresses: of the head's endpoints: name → ``https://…``.
+        """
+        for link in self.operator_extra_links:
+            target = link.target(addresses, submission_id)  # type: ignore[attr-defined]
+            if target:
+                context["ti"].xcom_push(key=link.xcom_key, value=target)
 
 
 def run_names(context: Context) -> dict[str, Any]:

@@ -3,77 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_raydp_spcs.cluster import leasing
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
-from airflow_provider_raydp_spcs.cluster.lifecycle import POLL_SECONDS, READY_TIMEOUT, Made
-from airflow_provider_raydp_spcs.jobs.submission import Application
-from airflow_provider_raydp_spcs.operators.base import RayDPOperator, run_names
+from airflow_provider_raydp_spcs.jobs.application import Application
+from airflow_provider_raydp_spcs.operators.base import run_names
+from airflow_provider_raydp_spcs.operators.cluster_task import ClusterTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 
-class CreateRayDPClusterOperator(RayDPOperator):
+
+class CreateRayDPClusterOperator(ClusterTask):
     """Asks for a cluster's compute pools and services, and waits until it is ready.
 
-    What exists already is used, or altered where it was asked for differently. On failure or kill, what this task made
-    is dropped again.
+    What exists already is used, or altered where it was asked for differently. On failure or kill, what this run made is
+    dropped again.
 
     :param cluster: a :class:`~airflow_provider_raydp_spcs.cluster.config.ClusterConfig`, or its values as a mapping,
         which may be templated. Its name need not be given: ``cluster_name`` stands for it.
+    :param shared: several DAG runs use the cluster. Each takes a lease; ``DeleteRayDPClusterOperator(shared=True)`` gives
+        it back, and the last one out deletes the cluster.
+    :param lease_seconds: how long this run's lease lasts, for runs that die without giving it back.
     :param applications: Python files that later tasks submit; looked for before anything is paid for.
-    :param timeout: seconds until the cluster must be ready.
-    :param poll_interval: seconds between looks.
     :returns: ``{"name": …, "endpoints": {name: address}}``.
     """
 
-    template_fields: Sequence[str] = (*RayDPOperator.template_fields, "cluster", "applications")
+    template_fields: Sequence[str] = (*ClusterTask.template_fields, "cluster", "applications")
 
     def __init__(
         self,
         *,
-        cluster_name: str,
         cluster: ClusterConfig | Mapping[str, Any] | None = None,
+        shared: bool = False,
+        lease_seconds: int = leasing.LEASE_SECONDS,
         applications: Sequence[str] = (),
-        timeout: float = READY_TIMEOUT,
-        poll_interval: float = POLL_SECONDS,
         **kwargs: Any,
     ) -> None:
-        super().__init__(cluster_name=cluster_name, **kwargs)
+        super().__init__(**kwargs)
         # Plain values, so that templates in them are rendered and the UI can show them.
         given = cluster.to_mapping() if isinstance(cluster, ClusterConfig) else dict(cluster or {})
         self.cluster: dict[str, Any] = {key: value for key, value in given.items() if key != "name"}
+        self.shared, self.lease_seconds = shared, lease_seconds
         self.applications = list(applications)
-        self.timeout, self.poll_interval = timeout, poll_interval
-        self._made = Made()
+        self._made_by: tuple[str, str] | None = None
         # A configuration that holds no template is checked when the DAG is parsed.
         if "{{" not in repr(self.cluster):
-            ClusterConfig.from_mapping({**self.cluster, "name": "CHECK"})
+            self._config("CHECK")
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """See the class."""
-        config = ClusterConfig.from_mapping({**self.cluster, "name": self.cluster_name})
+    def ask(self, hook: SpcsHook, context: Context) -> bool:
+        """See the base class."""
+        config = self._config(self.cluster_name)
         for application in self.applications:
             Application.read(application)
-        names = run_names(context)
-        with self.spcs() as hook:
-            clusters = hook.clusters
-            clusters.create(config, owner=names["dag_id"], run=names["run_id"], made=self._made, progress=self.say)
-            try:
-                clusters.wait_until_ready(config.name, timeout=self.timeout, poll=self.poll_interval, progress=self.say)
-                endpoints = clusters.endpoints(config.name)
-            except BaseException:
-                for line in clusters.last_words(config.name):
-                    self.say(line)
-                clusters.take_back(self._made, self.say)
-                raise
+        owner, run = self.made_by(context)
+        if self.shared:
+            leasing.take(hook.client, config.name, leasing.holder(owner, run), owner, run, self.lease_seconds, self.say)
+        self._made_by = (owner, run)
+        try:
+            hook.clusters.create(config, owner=owner, run=run, expires=_expiry(config), progress=self.say)
+        except BaseException:
+            self._give_back(hook)
+            raise
+        return True
+
+    def conclude(self, hook: SpcsHook, context: Context) -> dict[str, Any]:
+        """See the base class."""
+        endpoints = self.cluster_links(hook, context)
         for name, address in endpoints.items():
             self.say(f"{name}: {address}")
-        return {"name": config.name, "endpoints": endpoints}
+        return {"name": self.cluster_name.upper(), "endpoints": endpoints}
+
+    def failed(self, hook: SpcsHook, context: Context) -> None:
+        """Tell the last words of what did not come up, and drop what this run made."""
+        self._made_by = self.made_by(context)
+        for line in hook.clusters.last_words(self.cluster_name):
+            self.say(line)
+        self._give_back(hook, take_back=True)
+
+    def made_by(self, context: Context) -> tuple[str, str]:
+        """See the base class."""
+        names = run_names(context)
+        return names["dag_id"], names["run_id"]
 
     def on_kill(self) -> None:
-        """Drop what this task made."""
-        if self._made.pools or self._made.services:
+        """Drop what this run made."""
+        if self._made_by is not None:
             with self.spcs() as hook:
-                hook.clusters.take_back(self._made, self.say)
+                self._give_back(hook, take_back=True)
+
+    def dry_run(self) -> None:
+        """Print the statements and specifications that the task would send, without a connection."""
+        from airflow_provider_raydp_spcs.cluster.preview import statements
+
+        for statement in statements(self._config(self.cluster_name), self.database, self.schema):
+            self.say(statement)
+
+    def _give_back(self, hook: SpcsHook, *, take_back: bool = False) -> None:
+        """A shared cluster that others hold stays, whoever made it."""
+        if self._made_by is None:
+            return
+        owner, run = self._made_by
+        if self.shared:
+            leasing.leave(hook.clusters, self.cluster_name, leasing.holder(owner, run), self.say)
+        elif take_back:
+            hook.clusters.take_back(self.cluster_name, owner, run, self.say)
+
+    def _config(self, name: str) -> ClusterConfig:
+        return ClusterConfig.from_mapping({**self.cluster, "name": name})
+
+
+def _expiry(config: ClusterConfig) -> str:
+    if config.max_life_seconds is None:
+        return ""
+    return (datetime.now(UTC) + timedelta(seconds=config.max_life_seconds)).isoformat(timespec="seconds")

@@ -2,38 +2,70 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError
-from airflow_provider_raydp_spcs.jobs.generation import current_job
-from airflow_provider_raydp_spcs.jobs.submission import Application, JobRequest, JobStatus, submission_id
-from airflow_provider_raydp_spcs.jobs.wait import POLL_SECONDS, wait_for_job
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_raydp_spcs.jobs.application import Application
+from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError, RayJobsError
+from airflow_provider_raydp_spcs.jobs.generation import LogPosition, Ticket, current_job
+from airflow_provider_raydp_spcs.jobs.logs import MAX_LINES, LogView
+from airflow_provider_raydp_spcs.jobs.submission import (
+    TERMINAL,
+    JobRequest,
+    JobStatus,
+    check_runtime_env,
+    submission_id,
+)
+from airflow_provider_raydp_spcs.jobs.wait import (
+    POLL_SECONDS,
+    check_end,
+    look,
+    overdue,
+    patiently,
+    stop_and_wait,
+    wait_for_job,
+)
+from airflow_provider_raydp_spcs.jobs.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
+from airflow_provider_raydp_spcs.links.raydp import JOB_LINKS
+from airflow_provider_raydp_spcs.operators import events
 from airflow_provider_raydp_spcs.operators.base import JOB_XCOM, RayDPOperator, run_names
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
+    from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
     from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
+
+GRACE = timedelta(minutes=10)
+"""Airflow's own timeout of a deferral fails a task without cleaning up; so ours comes first, by this much."""
 
 
 class SubmitRayDPJobOperator(RayDPOperator):
     """Puts an application on the artifacts stage, submits it through the Ray Jobs API, and waits for its end.
 
-    The job runs once, whatever becomes of the worker: its id follows from the task's run and a generation that is kept in
-    the task state store before the job is submitted. A retry after a crash finds the job again; a retry after a failed job
-    and a cleared task run a new one. The driver's log is shown in the task's log while the job runs.
+    The job runs once, whatever becomes of worker, triggerer or scheduler: its id follows from the task's run and a
+    generation that is kept in the task state store before the job is submitted. A retry after a crash finds the job again;
+    a retry after a failed job and a cleared task run a new one. The driver's log is shown in the task's log while the job
+    runs. A task that is killed stops its job.
 
     :param application: Python file that runs as the driver on the head.
     :param application_args: its arguments; never put secrets here, they are visible on the head.
     :param artifacts_stage: where the application goes; the stage that the cluster mounts.
-    :param runtime_env: Ray's runtime environment of the job.
+    :param runtime_env: Ray's runtime environment of the job; code in it must be on the cluster already.
     :param wait_for_completion: otherwise the task ends with the submit; see ``RayDPJobSensor``.
-    :param timeout: seconds after which the job is stopped and the task fails; None for no limit.
-    :param poll_interval: seconds between looks.
-    :returns: the submission id.
+    :param deferrable: wait in the triggerer, without a worker slot. Default: ``[operators] default_deferrable``.
+    :param timeout: seconds from the submit after which the job is stopped and the task fails; None for no limit.
+    :param poll_interval: seconds between looks; by default 1 in the worker and 5 in the triggerer.
+    :param max_log_lines: lines of the driver's log in the task's log; the exported log has them all.
+    :returns: the job's result (``runtime.set_result``), None where it gave none; without waiting, the submission id.
     """
 
     template_fields: Sequence[str] = (
@@ -43,70 +75,164 @@ class SubmitRayDPJobOperator(RayDPOperator):
         "artifacts_stage",
         "runtime_env",
     )
+    operator_extra_links = JOB_LINKS
 
     def __init__(
         self,
         *,
-        cluster_name: str,
-        application: str | Path,
+        application: str | Path = "",
         application_args: Sequence[str] = (),
         artifacts_stage: str = "RAYDP_ARTIFACTS",
         runtime_env: Mapping[str, Any] | None = None,
         wait_for_completion: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         timeout: float | None = None,
-        poll_interval: float = POLL_SECONDS,
+        poll_interval: float | None = None,
+        max_log_lines: int = MAX_LINES,
         **kwargs: Any,
     ) -> None:
-        super().__init__(cluster_name=cluster_name, **kwargs)
+        super().__init__(**kwargs)
         self.application = str(application)
         self.application_args = list(application_args)
         self.artifacts_stage = artifacts_stage
         self.runtime_env = dict(runtime_env or {})
-        self.wait_for_completion = wait_for_completion
-        self.timeout, self.poll_interval = timeout, poll_interval
+        self.wait_for_completion, self.deferrable = wait_for_completion, deferrable
+        self.timeout, self.poll_interval, self.max_log_lines = timeout, poll_interval, max_log_lines
         self._submission_id: str | None = None
 
-    def execute(self, context: Context) -> str:
+    def execute(self, context: Context) -> Any:
         """See the class."""
-        from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
-
-        application = Application.read(self.application)
-        names = run_names(context)
+        check_runtime_env(self.runtime_env)
+        application = self.prepare(context)
         with self.spcs() as hook:
-            folder = f"@{self.artifacts_stage}/{application.folder(self.cluster_name)}"
-            hook.client.stages.put(application.file, folder)
-            with RayJobsHook(self.cluster_name, hook).client() as client:
-                job, status = current_job(
-                    context["task_state_store"],
-                    int(context["ti"].max_tries),
-                    partial(_job_id, names),
-                    partial(_status, client),
-                )
-                # Told before the job runs, so that its logs can be exported however this task ends.
-                context["ti"].xcom_push(
-                    key=JOB_XCOM,
-                    value={"submission_id": job, "task_id": names["task_id"], "try_number": names["try_number"]},
-                )
-                self._submission_id = job
-                if status is None:
-                    entrypoint = application.entrypoint(self.cluster_name, self.application_args)
-                    metadata = {key: str(value) for key, value in names.items()}
-                    client.submit(JobRequest(job, entrypoint, self.runtime_env, metadata))
-                    self.say(f"submitted job {job}")
+            ray = self._ray(hook)
+            with patiently(ray.client, told=self.say) as client:
+                self.check_cluster(client)
+                ticket = self._ticket(client, context)
+                self._tell(context, ray, ticket)
+                if ticket.status is None:
+                    self._submit(hook, client, ray, application, ticket.submission_id, context)
                 else:
-                    self.say(f"found job {job} of an earlier try: {status}")
-                if self.wait_for_completion:
-                    wait_for_job(client, job, show=self.say, poll=self.poll_interval, timeout=self.timeout)
-        return job
+                    self.say(f"found job {ticket.submission_id} of an earlier try: {ticket.status}")
+                if not self.wait_for_completion:
+                    return ticket.submission_id
+                view = self._view(context, ticket.submission_id)
+                if self.deferrable and patiently(partial(look, client, ticket.submission_id, view)).status not in TERMINAL:
+                    self._defer(ticket, view)
+                wait_for_job(
+                    client,
+                    ticket.submission_id,
+                    view,
+                    poll=self.poll_interval or POLL_SECONDS,
+                    deadline=ticket.deadline,
+                    told=self.say,
+                    diagnose=ray.diagnose,
+                )
+                return self._result(client, ticket.submission_id)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any], submission_id: str) -> Any:
+        """The trigger saw the end, stopped the job, or gave up."""
+        events.check(event)
+        position = LogPosition(context["task_state_store"], submission_id)
+        position.save(int(event["position"]))
+        with self.spcs() as hook:
+            ray = self._ray(hook)
+            with patiently(ray.client, told=self.say, diagnose=ray.diagnose) as client:
+                view = self._view(context, submission_id)
+                info = patiently(partial(look, client, submission_id, view), told=self.say, diagnose=ray.diagnose)
+                if event.get("overdue"):
+                    stop_and_wait(client, submission_id)
+                    raise overdue(submission_id, view)
+                if info.status not in TERMINAL:
+                    msg = f"job {submission_id} is {info.status} after its trigger saw the end; clear the task to try again"
+                    raise RayJobsError(msg)
+                check_end(info, view)
+                return self._result(client, submission_id)
 
     def on_kill(self) -> None:
         """Stop the job."""
-        from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
-
         if self._submission_id is not None:
-            with self.spcs() as hook, RayJobsHook(self.cluster_name, hook).client() as client:
+            with self.spcs() as hook, self._ray(hook).client() as client:
                 self.say(f"stopping job {self._submission_id}")
                 client.stop(self._submission_id)
+
+    def prepare(self, context: Context) -> Application:
+        """What shall run; found or refused before anything is asked of Snowflake."""
+        del context
+        return Application.read(self.application, self.application_args)
+
+    def check_cluster(self, client: RayJobsClient) -> None:
+        """Whether the cluster can run it."""
+
+    def _ticket(self, client: RayJobsClient, context: Context) -> Ticket:
+        deadline = None if self.timeout is None else time.time() + self.timeout
+        ticket = current_job(
+            context["task_state_store"],
+            int(context["ti"].max_tries),
+            partial(_job_id, run_names(context)),
+            partial(_status, client),
+            partial(stop_and_wait, client),
+            deadline,
+        )
+        self._submission_id = ticket.submission_id
+        return ticket
+
+    def _tell(self, context: Context, ray: RayJobsHook, ticket: Ticket) -> None:
+        """Before the job runs, so that its logs can be exported however this task ends."""
+        names = run_names(context)
+        value = {key: names[key] for key in ("task_id", "map_index", "try_number")}
+        context["ti"].xcom_push(key=JOB_XCOM, value={"submission_id": ticket.submission_id, **value})
+        self.link(context, ray.endpoints(), ticket.submission_id)
+
+    def _submit(
+        self,
+        hook: SpcsHook,
+        client: RayJobsClient,
+        ray: RayJobsHook,
+        application: Application,
+        job: str,
+        context: Context,
+    ) -> None:
+        folder = f"@{self.artifacts_stage}/{application.folder(self.cluster_name)}"
+        hook.client.stages.put(application.file, folder)
+        metadata = {key: str(value) for key, value in run_names(context).items()}
+        request = JobRequest(job, application.entrypoint(self.cluster_name), self.runtime_env, metadata)
+        made = patiently(partial(client.submit, request), told=self.say, diagnose=ray.diagnose)
+        self.say(f"submitted job {job}" if made else f"job {job} had been submitted already")
+
+    def _defer(self, ticket: Ticket, view: LogView) -> None:
+        from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
+
+        trigger = RayDPJobTrigger(
+            self.cluster_name,
+            ticket.submission_id,
+            asdict(self.scope),
+            self.poll_interval or DEFERRED_POLL_SECONDS,
+            ticket.deadline,
+            log=True,
+            position=view.position,
+            max_log_lines=view.lines_left,
+        )
+        left = None if ticket.deadline is None else timedelta(seconds=ticket.deadline - time.time()) + GRACE
+        self.defer(
+            trigger=trigger,
+            method_name="execute_complete",
+            kwargs={"submission_id": ticket.submission_id},
+            timeout=left,
+        )
+
+    def _view(self, context: Context, job: str) -> LogView:
+        kept = LogPosition(context["task_state_store"], job)
+        return LogView(self.say, kept.save, position=kept.read(), max_lines=self.max_log_lines)
+
+    def _result(self, client: RayJobsClient, job: str) -> Any:
+        found = patiently(partial(client.result, job), told=self.say)
+        return found["value"] if isinstance(found, dict) and "value" in found else found
+
+    def _ray(self, hook: SpcsHook) -> RayJobsHook:
+        from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
+
+        return RayJobsHook(self.cluster_name, hook)
 
 
 def _job_id(names: Mapping[str, Any], generation: int) -> str:
@@ -115,6 +241,6 @@ def _job_id(names: Mapping[str, Any], generation: int) -> str:
 
 def _status(client: RayJobsClient, job: str) -> JobStatus | None:
     try:
-        return client.info(job).status
+        return patiently(partial(client.info, job)).status
     except JobNotFoundError:
         return None

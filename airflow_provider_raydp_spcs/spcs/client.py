@@ -21,6 +21,11 @@ class SpcsClient:
         self.services = Services(session)
         self.stages = Stages(session)
 
+    def account(self) -> tuple[str, str]:
+        """Names of the organisation and the account."""
+        (row,) = self.session.execute("SELECT CURRENT_ORGANIZATION_NAME() AS O, CURRENT_ACCOUNT_NAME() AS A")
+        return str(row["o"]), str(row["a"])
+
     def current_schema(self) -> tuple[str, str]:
         """Database and schema of the session.
 

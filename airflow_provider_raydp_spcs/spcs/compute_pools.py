@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
@@ -71,6 +72,7 @@ class ComputePoolInfo:
     idle_nodes: int
     target_nodes: int
     auto_suspend_secs: int
+    created_on: datetime | None
     owner: str
     comment: str
     error_code: str | None = None
@@ -90,6 +92,7 @@ class ComputePoolInfo:
             idle_nodes=rows.number(row, "idle_nodes"),
             target_nodes=rows.number(row, "target_nodes"),
             auto_suspend_secs=rows.number(row, "auto_suspend_secs"),
+            created_on=rows.moment(row, "created_on"),
             owner=rows.text(row, "owner"),
             comment=rows.text(row, "comment"),
             error_code=rows.optional(row, "error_code"),

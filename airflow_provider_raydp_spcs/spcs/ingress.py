@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -52,6 +52,34 @@ class IngressTokens:
     def forget(self) -> None:
         """Drop the token, as after a refusal; the next call asks for a new one."""
         self._token = None
+
+
+class AsyncIngressTokens:
+    """The same for an event loop, on which nothing may block.
+
+    :param issue: gets the headers with a fresh token.
+    """
+
+    def __init__(
+        self, issue: Callable[[], Awaitable[dict[str, str]]], renew_after: float = RENEW_AFTER_SECONDS
+    ) -> None:
+        self._issue, self._renew_after = issue, renew_after
+        self._headers: dict[str, str] = {}
+        self._use_until = float("-inf")
+
+    async def headers(self) -> dict[str, str]:
+        """The header with a token that is still good.
+
+        :raises SpcsError: Snowflake gives no token.
+        """
+        if time.monotonic() >= self._use_until:
+            self._headers = await self._issue()
+            self._use_until = time.monotonic() + self._renew_after
+        return self._headers
+
+    def forget(self) -> None:
+        """Drop the token, as after a refusal."""
+        self._use_until = float("-inf")
 
 
 def session_tokens(connection: SnowflakeConnection) -> IngressTokens:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_raydp_spcs.spcs.session import Row
@@ -27,3 +28,13 @@ def truth(row: Row, column: str) -> bool:
     """A boolean column, which Snowflake sends as the text ``true`` or ``false`` (SPCS reference, part 0)."""
     value: Any = row.get(column)
     return value if isinstance(value, bool) else str(value).lower() in ("true", "y", "yes")
+
+
+def moment(row: Row, column: str) -> datetime | None:
+    """A time column, aware; None for NULL. Without a zone it is UTC."""
+    value: Any = row.get(column)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value) if value else None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
@@ -39,6 +40,8 @@ UP: Final = frozenset({ServiceStatus.RUNNING, ServiceStatus.READY})
 """The service answers."""
 BROKEN: Final = frozenset({ServiceStatus.FAILED, ServiceStatus.INTERNAL_ERROR})
 """The service will not come up by waiting."""
+ASLEEP: Final = frozenset({ServiceStatus.SUSPENDING, ServiceStatus.SUSPENDED})
+"""The service has no containers, and keeps its place."""
 GOING: Final = frozenset({ServiceStatus.DELETING, ServiceStatus.DELETED})
 
 
@@ -70,6 +73,7 @@ class ServiceInfo:
     dns_name: str
     current_instances: int
     target_instances: int
+    created_on: datetime | None
     comment: str
     spec_digest: str
     spec: str | None = None
@@ -87,6 +91,7 @@ class ServiceInfo:
             dns_name=rows.text(row, "dns_name"),
             current_instances=rows.number(row, "current_instances"),
             target_instances=rows.number(row, "target_instances"),
+            created_on=rows.moment(row, "created_on"),
             comment=rows.text(row, "comment"),
             spec_digest=rows.text(row, "spec_digest"),
             spec=rows.optional(row, "spec"),

@@ -5,61 +5,129 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_raydp_spcs.jobs.errors import RayJobsError, RayUnreachableError
-from airflow_provider_raydp_spcs.jobs.submission import TERMINAL
-from airflow_provider_raydp_spcs.jobs.wait import PATIENCE_SECONDS
+from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
+from airflow_provider_raydp_spcs.jobs.errors import RayJobsError
+from airflow_provider_raydp_spcs.jobs.logs import TAIL_BYTES, LogView
+from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobStatus
+from airflow_provider_raydp_spcs.jobs.wait import STOP_SECONDS
+from airflow_provider_raydp_spcs.jobs.watch import HeadWatch
+from airflow_provider_raydp_spcs.triggers.log_position import LogPositionXCom
+from airflow_provider_raydp_spcs.triggers.watches import head_watch
 
 
 class RayDPJobTrigger(BaseTrigger):
-    """Fires when a job has ended, or when Ray has been silent for too long.
+    """Fires when a job has ended, when its deadline has passed and it was stopped, or when waiting is in vain.
 
-    The event is ``{"status": …}`` or ``{"error": …}``.
+    The event is ``{"status": …, "position": …, "overdue": …}`` or ``{"error": …, "kind": …}``. The job's log goes to the
+    task's log meanwhile.
+
+    :param scope: values of a :class:`~airflow_provider_raydp_spcs.hooks.scope.SpcsScope`.
+    :param poll_interval: seconds between looks; triggers of one head share them.
+    :param deadline: seconds since 1970 after which the job is stopped.
+    :param log: whether to show the job's log.
+    :param position: up to which it was shown, in bytes.
+    :param max_log_lines: how many lines may still be shown.
     """
 
-    def __init__(self, cluster_name: str, submission_id: str, snowflake_conn_id: str, poll_interval: float) -> None:
+    def __init__(
+        self,
+        cluster_name: str,
+        submission_id: str,
+        scope: dict[str, Any],
+        poll_interval: float,
+        deadline: float | None = None,
+        log: bool = False,
+        position: int = 0,
+        max_log_lines: int = 0,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.cluster_name, self.submission_id = cluster_name, submission_id
-        self.snowflake_conn_id, self.poll_interval = snowflake_conn_id, poll_interval
+        self.cluster_name, self.submission_id, self.scope = cluster_name, submission_id, scope
+        self.poll_interval, self.deadline = poll_interval, deadline
+        self.show_log, self.position, self.max_log_lines = log, position, max_log_lines
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments."""
+        """Class path and arguments; names and numbers only."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
                 "cluster_name": self.cluster_name,
                 "submission_id": self.submission_id,
-                "snowflake_conn_id": self.snowflake_conn_id,
+                "scope": asdict(SpcsScope(**self.scope)),
                 "poll_interval": self.poll_interval,
+                "deadline": self.deadline,
+                "log": self.show_log,
+                "position": self.position,
+                "max_log_lines": self.max_log_lines,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look, and look again. Snowflake's connector is not asynchronous, so it works in a thread."""
-        from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
-        from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
-
-        hook = await asyncio.to_thread(SpcsHook, snowflake_conn_id=self.snowflake_conn_id)
+        """Follow the head's watch."""
+        kept = LogPositionXCom(self.task_instance if self.show_log else None, self.submission_id)
         try:
-            async with await asyncio.to_thread(RayJobsHook(self.cluster_name, hook).async_client) as client:
-                silent_since: float | None = None
-                while True:
-                    try:
-                        info = await client.info(self.submission_id)
-                        silent_since = None
-                    except RayUnreachableError:
-                        silent_since = silent_since or time.monotonic()
-                        if time.monotonic() - silent_since > PATIENCE_SECONDS:
-                            raise
-                    else:
-                        if info.status in TERMINAL:
-                            yield TriggerEvent({"status": info.status.value})  # type: ignore[no-untyped-call]
-                            return
-                    await asyncio.sleep(self.poll_interval)
-        except RayJobsError as error:
-            yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
-        finally:
-            await asyncio.to_thread(hook.close)
+            position = max(self.position, await kept.read())
+            view = LogView(self._show, position=position, max_lines=self.max_log_lines)
+            status, overdue = await self._end(view, kept)
+            if self.show_log:
+                await self._rest(view)
+                await kept.save(view.position)
+            event = {"status": status, "position": view.position, "overdue": overdue}
+        except Exception as error:
+            if not isinstance(error, RayJobsError):
+                self.log.exception("waiting for job %s ended", self.submission_id)
+            event = {"error": str(error), "kind": type(error).__name__}
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def on_kill(self) -> None:
+        """Stop the job: the task was failed, cleared or marked by hand."""
+        self.log.info("stopping job %s", self.submission_id)
+        await (await self._watch().client()).stop(self.submission_id)
+
+    async def _end(self, view: LogView, kept: LogPositionXCom) -> tuple[JobStatus, bool]:
+        """Follow until the end; answer the last status, and whether the deadline brought it about."""
+        left = None if self.deadline is None else self.deadline - time.time()
+        try:
+            async with asyncio.timeout(left):
+                return await self._follow(view, kept), False
+        except TimeoutError:
+            self.log.warning("job %s is stopped, for its deadline has passed", self.submission_id)
+            await (await self._watch().client()).stop(self.submission_id)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                return await self._follow(view, kept), True
+        except TimeoutError:
+            return JobStatus.RUNNING, True
+
+    async def _follow(self, view: LogView, kept: LogPositionXCom) -> JobStatus:
+        updates = self._watch().updates(self.submission_id, position=view.position, log=self.show_log)
+        status = JobStatus.PENDING
+        async with aclosing(updates) as stream:
+            async for update in stream:
+                status = update.info.status
+                if update.piece is not None and not view.is_full:
+                    view.add(update.piece)
+                    if status not in TERMINAL:
+                        await kept.save(view.position)
+        return status
+
+    async def _rest(self, view: LogView) -> None:
+        watch = self._watch()
+        while not view.is_full:
+            piece = await watch.rest_of_log(self.submission_id, view.position)
+            view.add(piece)
+            if piece.is_last:
+                return
+        size = (await watch.rest_of_log(self.submission_id, view.position)).size
+        view.finish(await watch.rest_of_log(self.submission_id, max(view.position, size - TAIL_BYTES)))
+
+    def _show(self, line: str) -> None:
+        self.log.info("%s", line)
+
+    def _watch(self) -> HeadWatch:
+        return head_watch(SpcsScope(**self.scope), self.cluster_name, self.poll_interval)

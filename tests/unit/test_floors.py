@@ -12,7 +12,7 @@ PACKAGE = "airflow_provider_raydp_spcs"
 ROOT = Path(__file__).resolve().parents[2] / PACKAGE
 
 # Leaves that every room may use.
-LEAVES = {"ports", "shipped", "version", ""}
+LEAVES = {"patience", "ports", "shipped", "version", "watching", ""}
 ALLOWED: dict[str, set[str]] = {
     "spcs": set(),
     "cluster": {"spcs"},

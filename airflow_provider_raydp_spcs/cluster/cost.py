@@ -1,0 +1,73 @@
+"""What a cluster costs: credits of its nodes, for the time since its pools were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
+from airflow_provider_raydp_spcs.spcs.errors import UnknownInstanceFamilyError
+from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
+
+
+@dataclass(frozen=True)
+class PoolCost:
+    """One pool. ``credits`` is None where the family's rate is not published (SPCS reference 1.6)."""
+
+    name: str
+    instance_family: str
+    nodes: int
+    hours: float
+    credits: float | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cluster has cost at most: as if all nodes of its pools had run since the pools were made."""
+
+    pools: tuple[PoolCost, ...]
+
+    @property
+    def credits(self) -> float:
+        """The sum over the pools whose rate is known."""
+        return sum(pool.credits or 0.0 for pool in self.pools)
+
+    def to_json(self) -> dict[str, Any]:
+        """For XCom."""
+        return {
+            "credits_at_most": round(self.credits, 6),
+            "pools": [
+                {
+                    "name": pool.name,
+                    "instance_family": pool.instance_family,
+                    "nodes": pool.nodes,
+                    "hours": round(pool.hours, 4),
+                    "credits": None if pool.credits is None else round(pool.credits, 6),
+                }
+                for pool in self.pools
+            ],
+        }
+
+    def __str__(self) -> str:
+        unknown = sorted({pool.instance_family for pool in self.pools if pool.credits is None})
+        node_hours = sum(pool.nodes * pool.hours for pool in self.pools)
+        without = f"; no rate is published for {', '.join(unknown)}" if unknown else ""
+        return f"cost: at most {self.credits:.4f} credits for {node_hours:.3f} node hours{without}"
+
+
+def cost_of(pools: Iterable[ComputePoolInfo], now: datetime | None = None) -> Cost:
+    """The cost of pools until now."""
+    now = now or datetime.now(UTC)
+    return Cost(tuple(_pool_cost(pool, now) for pool in pools))
+
+
+def _pool_cost(pool: ComputePoolInfo, now: datetime) -> PoolCost:
+    hours = 0.0 if pool.created_on is None else max(0.0, (now - pool.created_on).total_seconds() / 3600)
+    try:
+        rate = instance_family(pool.instance_family).credits_per_hour
+    except UnknownInstanceFamilyError:
+        rate = None
+    spent = None if rate is None else rate * pool.max_nodes * hours
+    return PoolCost(pool.name, pool.instance_family, pool.max_nodes, hours, spent)

@@ -1,0 +1,51 @@
+"""Sharing a cluster: who uses it holds a lease, and the last one out deletes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.spcs.client import SpcsClient
+
+Progress = Callable[[str], None]
+LEASE_SECONDS: Final = 24 * 3600
+"""Longer than most runs; a run that dies leaves its lease to expire."""
+WAIT_SECONDS: Final = 600.0
+"""How long to wait while somebody else deletes the cluster."""
+
+
+def holder(owner: str, run: str) -> str:
+    """Name of a run's lease."""
+    return f"{owner}/{run}"
+
+
+def take(client: SpcsClient, cluster: str, holder: str, owner: str, run: str, seconds: int, progress: Progress) -> None:
+    """Take or renew a lease; wait while the cluster is being deleted.
+
+    :raises LeaseTableMissingError: sql/step1_user_setup.sql was not run.
+    :raises ClusterClosingError: the deletion goes on for too long.
+    """
+    client.leases.acquire(cluster.upper(), holder, owner=owner, run=run, seconds=seconds, wait_seconds=WAIT_SECONDS)
+    progress(f"{holder} holds a lease of cluster {cluster.upper()} for {seconds} s")
+
+
+def may_delete(client: SpcsClient, cluster: str, holder: str, progress: Progress) -> bool:
+    """Give a lease back; answer whether nobody else holds one, so that the caller deletes the cluster."""
+    last = client.leases.release(cluster.upper(), holder)
+    if not last:
+        others = ", ".join(lease.holder for lease in client.leases.live(cluster.upper()))
+        progress(f"cluster {cluster.upper()} stays, for others use it: {others}")
+    return last
+
+
+def closed(client: SpcsClient, cluster: str, holder: str) -> None:
+    """The cluster is gone: others may create it anew."""
+    client.leases.closed(cluster.upper(), holder)
+
+
+def leave(clusters: Clusters, cluster: str, holder: str, progress: Progress) -> None:
+    """Give a lease back, and delete the cluster where nobody else holds one."""
+    if may_delete(clusters.client, cluster, holder, progress):
+        clusters.delete(cluster, progress=progress)
+        closed(clusters.client, cluster, holder)

@@ -1,0 +1,56 @@
+"""What a job runs: a file with a checksum, and the command that runs it on the head."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError
+
+
+@dataclass(frozen=True)
+class Application:
+    """A job's code: one file that goes to the artifacts stage.
+
+    :param file: on this machine.
+    :param sha256: checksum of its content.
+    :param arguments: of the application.
+    :param command: of the runtime that runs it: ``run`` for a Python file, ``call`` for a function that was sent.
+    """
+
+    file: Path
+    sha256: str
+    arguments: tuple[str, ...] = ()
+    command: str = "run"
+
+    @classmethod
+    def read(cls, path: str | Path, arguments: Sequence[str] = ()) -> Self:
+        """Look at the file.
+
+        :raises ApplicationNotFoundError: it is not there, or no Python file.
+        """
+        file = Path(path)
+        if not file.is_file() or not os.access(file, os.R_OK):
+            msg = (
+                f"the application {str(path)!r} does not exist or cannot be read; give the path of a Python file that the worker can read"
+            )
+            raise ApplicationNotFoundError(msg)
+        if file.suffix != ".py":
+            msg = f"the application {str(path)!r} is no Python file; its name must end with .py"
+            raise ApplicationNotFoundError(msg)
+        return cls(file, hashlib.sha256(file.read_bytes()).hexdigest(), tuple(map(str, arguments)))
+
+    def folder(self, cluster: str) -> str:
+        """Folder on the artifacts stage: another content gets another folder, so nothing is overwritten."""
+        return f"{cluster.upper()}/applications/{self.sha256[:16]}"
+
+    def entrypoint(self, cluster: str) -> str:
+        """The command of the job, for a shell on the head."""
+        words = ["python", "-m", "airflow_provider_raydp_spcs.runtime", self.command]
+        words += ["--application", f"{self.folder(cluster)}/{self.file.name}", "--sha256", self.sha256, "--"]
+        return shlex.join([*words, *self.arguments])

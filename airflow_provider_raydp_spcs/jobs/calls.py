@@ -1,0 +1,104 @@
+"""The requests of the Jobs API, without sending them: so that the two clients, one of them asynchronous, are one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import httpx
+
+from airflow_provider_raydp_spcs.jobs.replies import check
+from airflow_provider_raydp_spcs.jobs.submission import JobInfo, JobRequest, LogPiece
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request and how its answer is read.
+
+    :param files: it goes to the head's job files (``node.job_files``), not to Ray.
+    """
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    body: Any = None
+    files: bool = False
+
+    def result(self, reply: httpx.Response, address: str) -> T:
+        """What the answer says.
+
+        :raises RayJobsError: a refusal.
+        """
+        check(reply.status_code, reply.text, f"{self.method} {address}{self.path}")
+        return self.read(reply.json())
+
+
+@dataclass(frozen=True)
+class About:
+    """What runs on the head: its Python (``3.11``) and this package's version."""
+
+    python: str
+    package: str
+
+
+def submit(request: JobRequest) -> Call[str]:
+    """Submit a job; a second submit of one id is refused with "already exists"."""
+    body = {
+        "entrypoint": request.entrypoint,
+        "submission_id": request.submission_id,
+        "runtime_env": dict(request.runtime_env),
+        "metadata": dict(request.metadata),
+    }
+    return Call("POST", "/api/jobs/", lambda reply: str(reply["submission_id"]), body)
+
+
+def info(submission_id: str) -> Call[JobInfo]:
+    """A job's state."""
+    return Call("GET", f"/api/jobs/{submission_id}", JobInfo.from_json)
+
+
+def jobs() -> Call[list[JobInfo]]:
+    """Every job that was submitted; drivers that were not are left out."""
+    return Call(
+        "GET", "/api/jobs/", lambda found: [JobInfo.from_json(each) for each in found if each.get("submission_id")]
+    )
+
+
+def stop(submission_id: str) -> Call[bool]:
+    """Ask a job to stop."""
+    return Call("POST", f"/api/jobs/{submission_id}/stop", lambda reply: bool(reply.get("stopped")))
+
+
+def nodes() -> Call[list[dict[str, Any]]]:
+    """The nodes, as Ray's state API tells of them."""
+    return Call("GET", "/api/v0/nodes", _state)
+
+
+def actors() -> Call[list[dict[str, Any]]]:
+    """The actors, likewise."""
+    return Call("GET", "/api/v0/actors", _state)
+
+
+def about() -> Call[About]:
+    """What runs on the head."""
+    return Call("GET", "/about", lambda found: About(str(found["python"]), str(found["package"])), files=True)
+
+
+def new_logs(positions: Mapping[str, int], *, finished: bool = False) -> Call[dict[str, LogPiece]]:
+    """What logs hold after positions in bytes; ``finished`` asks for lines that are not ended, too."""
+    body = {"positions": dict(positions), "finished": finished}
+    return Call(
+        "POST", "/logs", lambda found: {job: LogPiece(**piece) for job, piece in found.items()}, body, files=True
+    )
+
+
+def result(submission_id: str) -> Call[Any]:
+    """A job's result."""
+    return Call("GET", f"/results/{submission_id}", lambda found: found, files=True)
+
+
+def _state(reply: Any) -> list[dict[str, Any]]:
+    return list(reply["data"]["result"]["result"])

@@ -1,0 +1,1 @@
+"""Links of the tasks to the web interfaces of their cluster."""

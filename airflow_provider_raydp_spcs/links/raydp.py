@@ -1,0 +1,94 @@
+"""The links: filled by the operators as soon as an address is known, so that they open while the task runs.
+
+Their targets are kept as XComs of the task's try; the API server reads those and runs none of this.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseOperatorLink
+
+from airflow_provider_raydp_spcs.cluster.blueprint import DASHBOARD, GRAFANA, NOTEBOOK
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+SNOWSIGHT = "snowsight"
+"""Name under which the address of the head's page in Snowsight is handed to the links."""
+
+
+class RayDPLink(BaseOperatorLink):
+    """Base: a link whose target the operator keeps."""
+
+    @abstractmethod
+    def target(self, addresses: Mapping[str, str], submission_id: str) -> str:
+        """Where it leads; empty where there is no such thing.
+
+        :param addresses: of the cluster's endpoints: name → ``https://…``.
+        """
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """What was kept while the task ran."""
+        from airflow.sdk.bases.xcom import BaseXCom
+
+        del operator
+        return str(BaseXCom.get_value(ti_key=ti_key, key=self.xcom_key) or "")
+
+
+class RayDashboardLink(RayDPLink):
+    """The Ray dashboard."""
+
+    name = "Ray dashboard"
+
+    def target(self, addresses: Mapping[str, str], submission_id: str) -> str:
+        """See the base class."""
+        return addresses.get(DASHBOARD, "")
+
+
+class RayJobLink(RayDPLink):
+    """The job's page in the Ray dashboard."""
+
+    name = "Ray job"
+
+    def target(self, addresses: Mapping[str, str], submission_id: str) -> str:
+        """See the base class."""
+        dashboard = addresses.get(DASHBOARD)
+        return f"{dashboard}/#/jobs/{submission_id}" if dashboard and submission_id else ""
+
+
+class GrafanaLink(RayDPLink):
+    """Grafana, where the cluster has monitoring."""
+
+    name = "Grafana"
+
+    def target(self, addresses: Mapping[str, str], submission_id: str) -> str:
+        """See the base class."""
+        return addresses.get(GRAFANA, "")
+
+
+class JupyterLink(RayDPLink):
+    """Jupyter Lab on the head, where the cluster has a notebook."""
+
+    name = "Jupyter"
+
+    def target(self, addresses: Mapping[str, str], submission_id: str) -> str:
+        """See the base class."""
+        return addresses.get(NOTEBOOK, "")
+
+
+class SnowsightLink(RayDPLink):
+    """The head's service in Snowsight."""
+
+    name = "Snowsight service"
+
+    def target(self, addresses: Mapping[str, str], submission_id: str) -> str:
+        """See the base class."""
+        return addresses.get(SNOWSIGHT, "")
+
+
+CLUSTER_LINKS = (RayDashboardLink(), GrafanaLink(), JupyterLink(), SnowsightLink())
+JOB_LINKS = (RayDashboardLink(), RayJobLink(), GrafanaLink(), JupyterLink(), SnowsightLink())

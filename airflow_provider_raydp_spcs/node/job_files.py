@@ -1,0 +1,150 @@
+"""What jobs leave on the head, over HTTP: their logs from any position, their results, and which Python runs them.
+
+Ray hands out a driver's log only as a whole, which for a growing log means again and again. Here a reader names the
+position up to which it knows a log and gets what is new, for any number of jobs in one request.
+
+- ``GET /about`` → ``{"python": "3.11", "package": "0.1.0"}``
+- ``POST /logs`` with ``{"positions": {job: bytes}, "finished": bool}`` → ``{job: {"text", "position", "size"}}``
+- ``GET /logs/<job>`` → the whole log
+- ``GET /results/<job>`` → the job's result, 404 where it has none
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.version import __version__
+
+WINDOW_BYTES: Final = 1024 * 1024
+ANSWER_BYTES: Final = 8 * WINDOW_BYTES
+SMALLEST_WINDOW: Final = 4096
+"""The most of one log in one answer, of all logs in one answer, and the least of one; whoever is further behind asks
+again."""
+MAX_BODY_BYTES: Final = 1024 * 1024
+RESULTS: Final = "results"
+_JOB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
+
+
+def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
+    """Answer from a thread of its own.
+
+    :param ray_dir: Ray's temporary folder, with its logs and our results below it.
+    """
+    files = JobFiles(ray_dir)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            _, kind, name = [*self.path.split("/"), "", ""][:3]
+            if self.path == "/about":
+                python = f"{sys.version_info.major}.{sys.version_info.minor}"
+                self._json(200, {"python": python, "package": __version__})
+            elif kind == "logs" and (log := files.log(name)) is not None and log.is_file():
+                self._file(log, "text/plain; charset=utf-8")
+            elif kind == "results" and (result := files.result(name)) is not None and result.is_file():
+                self._file(result, "application/json")
+            else:
+                self._json(404, {"error": f"there is nothing at {self.path[:200]}"})
+
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            if self.path != "/logs" or length > MAX_BODY_BYTES:
+                self.close_connection = True
+                self._json(404, {"error": "POST /logs only, with at most 1 MiB"})
+                return
+            try:
+                wanted = json.loads(self.rfile.read(length))
+                positions = {str(job): int(position) for job, position in wanted["positions"].items()}
+            except (ValueError, TypeError, KeyError, AttributeError):
+                self._json(400, {"error": 'send {"positions": {job: bytes}, "finished": false}'})
+                return
+            finished = bool(wanted.get("finished"))
+            window = max(SMALLEST_WINDOW, min(WINDOW_BYTES, ANSWER_BYTES // max(1, len(positions))))
+            texts = {job: files.new_text(job, at, finished, window) for job, at in positions.items()}
+            self._json(200, texts)
+
+        def _json(self, status: int, value: Any) -> None:
+            body = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _file(self, path: Path, kind: str) -> None:
+            with path.open("rb") as source:
+                size = path.stat().st_size
+                self.send_response(200)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(size))
+                self.end_headers()
+                # A log may grow meanwhile; only what was announced is sent.
+                while size and (piece := source.read(min(size, WINDOW_BYTES))):
+                    self.wfile.write(piece)
+                    size -= len(piece)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
+            """Readers come every second; they are no news."""
+
+    server = ThreadingHTTPServer((address, ports.JOB_FILES), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True, name="job-files").start()
+    return server
+
+
+class JobFiles:
+    """The files, by job; a name that is no job's is nowhere."""
+
+    def __init__(self, ray_dir: Path) -> None:
+        self._ray_dir = ray_dir
+
+    def log(self, job: str) -> Path | None:
+        """Where Ray writes the driver's output."""
+        return self._ray_dir / "session_latest" / "logs" / f"job-driver-{job}.log" if _JOB.match(job) else None
+
+    def result(self, job: str) -> Path | None:
+        """Where the job keeps its result."""
+        return self._ray_dir / RESULTS / f"{job}.json" if _JOB.match(job) else None
+
+    def new_text(self, job: str, position: int, finished: bool, window: int = WINDOW_BYTES) -> dict[str, Any]:
+        """What a log holds after a position, in whole lines.
+
+        A line that is not ended yet is left out, unless the log is finished or the line fills the window.
+
+        :returns: ``text``; ``position`` behind it; ``size`` of the whole log, both in bytes.
+        """
+        path = self.log(job)
+        try:
+            if path is None:
+                raise FileNotFoundError
+            with path.open("rb") as source:
+                size = source.seek(0, 2)
+                source.seek(max(0, min(position, size)))
+                start = source.tell()
+                piece = source.read(window)
+        except OSError:
+            return {"text": "", "position": position, "size": 0}
+        end = len(piece) if finished and start + len(piece) >= size else piece.rfind(b"\n") + 1
+        if not end and len(piece) == window:
+            end = _whole_characters(piece)
+        return {"text": piece[:end].decode(errors="replace"), "position": start + end, "size": size}
+
+
+def _whole_characters(piece: bytes) -> int:
+    """Length of a piece without a character that is cut in two."""
+    end = len(piece)
+    for back in range(1, 4):
+        byte = piece[-back]
+        if byte >= 0xC0:
+            return end - back
+        if byte < 0x80:
+            break
+    return end

@@ -1,0 +1,121 @@
+"""What the operators share that change a cluster and wait until it is as asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_raydp_spcs.cluster.lifecycle import POLL_SECONDS, READY_TIMEOUT
+from airflow_provider_raydp_spcs.cluster.status import Target
+from airflow_provider_raydp_spcs.cluster.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
+from airflow_provider_raydp_spcs.links.raydp import CLUSTER_LINKS, SNOWSIGHT
+from airflow_provider_raydp_spcs.operators import events
+from airflow_provider_raydp_spcs.operators.base import RayDPOperator
+from airflow_provider_raydp_spcs.spcs.snowsight import service_page
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+
+GRACE = timedelta(minutes=10)
+"""Airflow's own timeout of a deferral fails a task without cleaning up; so ours comes first, by this much."""
+
+
+class ClusterTask(RayDPOperator):
+    """Base: ask, wait for :attr:`target` here or in the triggerer, conclude.
+
+    Subclasses say what is asked for in :meth:`ask` and what is returned in :meth:`conclude`.
+
+    :param wait: otherwise the task ends with the asking.
+    :param timeout: seconds until the cluster must be as asked for.
+    :param deferrable: wait in the triggerer, without a worker slot. Default: ``[operators] default_deferrable``.
+    :param poll_interval: seconds between looks; by default 2 in the worker and 5 in the triggerer.
+    """
+
+    target: ClassVar[Target] = Target.READY
+    operator_extra_links: Sequence[Any] = CLUSTER_LINKS
+
+    def __init__(
+        self,
+        *,
+        wait: bool = True,
+        timeout: float = READY_TIMEOUT,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.wait, self.timeout, self.deferrable = wait, timeout, deferrable
+        self.poll_interval = poll_interval
+
+    def ask(self, hook: SpcsHook, context: Context) -> bool:
+        """Ask Snowflake for the change; answer whether there is anything to wait for."""
+        raise NotImplementedError
+
+    def conclude(self, hook: SpcsHook, context: Context) -> Any:
+        """What the task returns, once the cluster is as asked for."""
+        raise NotImplementedError
+
+    def failed(self, hook: SpcsHook, context: Context) -> None:
+        """Clean up after waiting in vain."""
+
+    def made_by(self, context: Context) -> tuple[str, str] | None:
+        """Owner and run whose services and pools go when the task is killed while it waits; None keeps everything."""
+        del context
+        return None
+
+    def execute(self, context: Context) -> Any:
+        """See the class."""
+        deadline = time.time() + self.timeout
+        with self.spcs() as hook:
+            if self.ask(hook, context) and self.wait:
+                if self.deferrable:
+                    self._defer(deadline, self.made_by(context))
+                try:
+                    hook.clusters.wait_for(
+                        self.cluster_name,
+                        self.target,
+                        deadline=deadline,
+                        poll=self.poll_interval or POLL_SECONDS,
+                        progress=self.say,
+                    )
+                except BaseException:
+                    self.failed(hook, context)
+                    raise
+            return self.conclude(hook, context)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
+        """The trigger saw the cluster as asked for, or gave up."""
+        with self.spcs() as hook:
+            try:
+                events.check(event)
+            except Exception:
+                self.failed(hook, context)
+                raise
+            return self.conclude(hook, context)
+
+    def cluster_links(self, hook: SpcsHook, context: Context) -> dict[str, str]:
+        """Fill the task's links; answer the addresses of the cluster's endpoints."""
+        addresses = hook.clusters.endpoints(self.cluster_name)
+        page = service_page(hook.client, hook.clusters.head_state(self.cluster_name).service)
+        self.link(context, {**addresses, SNOWSIGHT: page})
+        return addresses
+
+    def _defer(self, deadline: float, take_back: tuple[str, str] | None) -> None:
+        from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger
+
+        trigger = RayDPClusterTrigger(
+            self.cluster_name,
+            str(self.target),
+            asdict(self.scope),
+            self.poll_interval or DEFERRED_POLL_SECONDS,
+            deadline,
+            take_back,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout) + GRACE)
