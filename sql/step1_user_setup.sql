@@ -1,5 +1,5 @@
 -- Step 1, by a user who has the role RAYDP_SIS_ROLE (step0_admin_setup.sql makes it).
--- Makes the image repository, the stages, and the way out for containers. Safe to run again.
+-- Makes the image repository, the stages, the table of leases, and the way out for containers. Safe to run again.
 
 USE ROLE RAYDP_SIS_ROLE;
 USE WAREHOUSE RAYDP_SIS_XSW;
@@ -25,6 +25,17 @@ CREATE STAGE IF NOT EXISTS RAYDPLOGS
   ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')
   DIRECTORY = (ENABLE = TRUE)
   COMMENT = 'RayDP: logs and metrics';
+
+-- Who uses which shared cluster; the last one out deletes it. Snowflake does not enforce the key, nor need it.
+CREATE TABLE IF NOT EXISTS RAYDP_LEASES (
+  CLUSTER_NAME TEXT NOT NULL,
+  HOLDER TEXT NOT NULL,
+  OWNER TEXT,
+  RUN TEXT,
+  TAKEN_AT TIMESTAMP_NTZ NOT NULL,
+  EXPIRES_AT TIMESTAMP_NTZ NOT NULL,
+  PRIMARY KEY (CLUSTER_NAME, HOLDER)
+) COMMENT = 'RayDP: leases of shared clusters; times are UTC';
 
 -- Containers reach the outside only through an integration. This one opens HTTPS; narrow VALUE_LIST to your hosts,
 -- and name the integration in a cluster's external_access_integrations where jobs fetch things at run time.

@@ -52,6 +52,15 @@ class SqlSyntaxError(StatementFailedError):
     numbers = frozenset({1003, 1420})
 
 
+class LockConflictError(StatementFailedError):
+    """Another transaction holds a lock for too long, or too many wait for it; roll back and try again.
+
+    615 is a transaction aborted from outside, 625 too many waiters, 627 ``LOCK_TIMEOUT`` passed.
+    """
+
+    numbers = frozenset({615, 625, 627, 300002})
+
+
 class InvalidSpecificationError(StatementFailedError):
     """A service specification breaks a rule; raised before sending, or by Snowflake."""
 
@@ -72,6 +81,14 @@ class AuthenticationError(StatementFailedError):
 
 class SnowflakeUnreachableError(SpcsError):
     """No answer from Snowflake: wrong host or port, no network, or an untrusted certificate."""
+
+
+class LeaseTableMissingError(SpcsError):
+    """The table of leases is not there, or the role may not see it; the message has the statement that makes it."""
+
+
+class ClusterClosingError(SpcsError):
+    """The last one out is deleting the cluster; try again when it is gone."""
 
 
 class InvalidIdentifierError(SpcsError, ValueError):
@@ -104,4 +121,6 @@ def translate(error: Exception) -> SpcsError:
     if number in _UNREACHABLE or (number == 250001 and "Could not connect" in message):
         hint = " Check host, port, network and, for a local Snowflake, REQUESTS_CA_BUNDLE (raydp-spcs local env)."
         return SnowflakeUnreachableError(message + hint, number, sqlstate)
-    return _BY_NUMBER.get(number or 0, StatementFailedError)(message, number, sqlstate)
+    # Snowflake documents no number for the victim of a deadlock.
+    unknown = LockConflictError if "deadlock" in message.lower() else StatementFailedError
+    return _BY_NUMBER.get(number or 0, unknown)(message, number, sqlstate)
