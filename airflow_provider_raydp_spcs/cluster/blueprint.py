@@ -96,6 +96,13 @@ class _Draft:
             *_node_endpoints(),
         )
         switches = {"RAYDP_NOTEBOOK": "1"} if config.notebook else {}
+        if config.max_life_seconds is not None:
+            switches["RAYDP_MAX_LIFE_SECONDS"] = str(config.max_life_seconds)
+        if config.max_idle_seconds is not None:
+            switches |= {
+                "RAYDP_MAX_IDLE_SECONDS": str(config.max_idle_seconds),
+                "RAYDP_IDLE_ACTION": config.idle_action,
+            }
         return self._group("HEAD", head, "raydp_head", endpoints, 1, head.num_cpus, {}, switches)
 
     def worker(self, group: WorkerGroup) -> tuple[ComputePool, Service]:

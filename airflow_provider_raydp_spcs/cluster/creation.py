@@ -34,13 +34,14 @@ class Creation:
     def __init__(self, client: SpcsClient, cluster: str, progress: Progress) -> None:
         self._client, self._cluster, self._progress = client, cluster, progress
 
-    def reconcile(
+    def plan(
         self, blueprint: Blueprint, pools: Iterable[ComputePoolInfo], services: Iterable[ServiceInfo]
-    ) -> None:
-        """Ask for everything: all pools at once, then all services at once; they come up by themselves.
+    ) -> Callable[[], None]:
+        """What there is to do. Called, it asks for all pools at once, then for all services at once.
+
+        Calling it raises :class:`SpcsError` where Snowflake refuses something; what was begun has ended by then.
 
         :raises ClusterConflictError, NameTakenError: found before anything is asked for.
-        :raises SpcsError: Snowflake refuses something; everything that was begun has ended by then.
         """
         found_pools = {pool.name: pool for pool in pools}
         found_services = {service.name: service for service in services}
@@ -49,8 +50,12 @@ class Creation:
             self._service_step(service, found_services.get(service.name.rpartition(".")[2]))
             for service in blueprint.services
         ]
-        self._all(pool_steps)
-        self._all(service_steps)
+
+        def act() -> None:
+            self._all(pool_steps)
+            self._all(service_steps)
+
+        return act
 
     def _all(self, steps: list[Callable[[], None]]) -> None:
         with ThreadPoolExecutor(max_workers=PARALLEL) as threads:

@@ -37,3 +37,7 @@ class ClusterConflictError(ClusterError):
 
 class WorkerGroupNotFoundError(ClusterError):
     """The cluster has no worker group of this name."""
+
+
+class ReapingFailedError(ClusterError):
+    """Some expired clusters could not be deleted; the message names each."""

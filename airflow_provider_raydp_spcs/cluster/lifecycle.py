@@ -90,8 +90,9 @@ class Clusters:
         self._wait_while_going(config.name, progress)
         creation = Creation(self.client, config.name, progress)
         pools, services = self.client.compute_pools.show(f"{config.name}_"), self._services(config.name)
+        act = creation.plan(blueprint, pools, services)
         try:
-            creation.reconcile(blueprint, pools, services)
+            act()
         except BaseException:
             self.take_back(config.name, owner, run, progress)
             raise

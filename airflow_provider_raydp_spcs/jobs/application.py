@@ -36,21 +36,25 @@ class Application:
         """
         file = Path(path)
         if not file.is_file() or not os.access(file, os.R_OK):
-            msg = (
-                f"the application {str(path)!r} does not exist or cannot be read; give the path of a Python file that the worker can read"
-            )
+            msg = f"the application {str(path)!r} does not exist or cannot be read; give the path of a Python file that the worker can read"
             raise ApplicationNotFoundError(msg)
         if file.suffix != ".py":
             msg = f"the application {str(path)!r} is no Python file; its name must end with .py"
             raise ApplicationNotFoundError(msg)
         return cls(file, hashlib.sha256(file.read_bytes()).hexdigest(), tuple(map(str, arguments)))
 
+    @classmethod
+    def of_call(cls, file: Path) -> Self:
+        """A function that was written to a file; see :mod:`airflow_provider_raydp_spcs.jobs.functions`."""
+        return cls(file, hashlib.sha256(file.read_bytes()).hexdigest(), command="call")
+
     def folder(self, cluster: str) -> str:
         """Folder on the artifacts stage: another content gets another folder, so nothing is overwritten."""
         return f"{cluster.upper()}/applications/{self.sha256[:16]}"
 
-    def entrypoint(self, cluster: str) -> str:
+    def entrypoint(self, cluster: str, submission_id: str) -> str:
         """The command of the job, for a shell on the head."""
         words = ["python", "-m", "airflow_provider_raydp_spcs.runtime", self.command]
-        words += ["--application", f"{self.folder(cluster)}/{self.file.name}", "--sha256", self.sha256, "--"]
+        words += ["--application", f"{self.folder(cluster)}/{self.file.name}", "--sha256", self.sha256]
+        words += ["--job", submission_id, "--"]
         return shlex.join([*words, *self.arguments])

@@ -104,9 +104,14 @@ def look(client: RayJobsClient, submission_id: str, view: LogView) -> JobInfo:
         if piece.is_last or (not done and piece.position == piece.size):
             break
     if done and (was_full or view.is_full):
-        size = client.new_log(submission_id, view.position).size
-        view.finish(client.new_log(submission_id, max(view.position, size - TAIL_BYTES), finished=True))
+        tail(client, submission_id, view)
     return info
+
+
+def tail(client: RayJobsClient, submission_id: str, view: LogView) -> None:
+    """Show the end of a log."""
+    size = client.new_log(submission_id, view.position).size
+    view.finish(client.new_log(submission_id, max(view.position, size - TAIL_BYTES), finished=True))
 
 
 def stop_and_wait(client: RayJobsClient, submission_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
@@ -36,7 +36,7 @@ class RayDPLink(BaseOperatorLink):
         from airflow.sdk.bases.xcom import BaseXCom
 
         del operator
-        return str(BaseXCom.get_value(ti_key=ti_key, key=self.xcom_key) or "")
+        return str(BaseXCom.get_one(key=self.xcom_key, **_task(ti_key)) or "")
 
 
 class RayDashboardLink(RayDPLink):
@@ -88,6 +88,10 @@ class SnowsightLink(RayDPLink):
     def target(self, addresses: Mapping[str, str], submission_id: str) -> str:
         """See the base class."""
         return addresses.get(SNOWSIGHT, "")
+
+
+def _task(key: TaskInstanceKey) -> dict[str, Any]:
+    return {"dag_id": key.dag_id, "task_id": key.task_id, "run_id": key.run_id, "map_index": key.map_index}
 
 
 CLUSTER_LINKS = (RayDashboardLink(), GrafanaLink(), JupyterLink(), SnowsightLink())

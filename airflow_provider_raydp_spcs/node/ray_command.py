@@ -11,6 +11,7 @@ from typing import Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node.address import VARIABLE, is_shared
+from airflow_provider_raydp_spcs.node.job_files import RESULTS
 from airflow_provider_raydp_spcs.node.node_ports import head_gcs, node_ports
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 
@@ -87,6 +88,7 @@ def ray_environment(
         "JDK_JAVA_OPTIONS": f"{base.get('JDK_JAVA_OPTIONS', '')} {jvm_options}".strip(),
         # Spark would otherwise ask the host name, which on a machine with several nodes is the same for all.
         "SPARK_LOCAL_IP": address,
+        "RAYDP_RESULTS_DIR": str(settings.ray_dir / RESULTS),
         VARIABLE: address,
         "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONUNBUFFERED": "1",

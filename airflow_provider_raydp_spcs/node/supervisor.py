@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 from types import FrameType
 
-from airflow_provider_raydp_spcs.node import health
+from airflow_provider_raydp_spcs.node import health, job_files
 from airflow_provider_raydp_spcs.node.address import own_address
 from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, NodeError
 from airflow_provider_raydp_spcs.node.java import find_java, write_jvm_options
@@ -40,7 +40,10 @@ def _run(settings: NodeSettings) -> int:
     options = write_jvm_options(settings.ray_dir)
     environment = ray_environment(settings, address, find_java(), options, os.environ)
     stopping = _StopSignals()
-    server = health.serve(address, lambda: health.ray_is_ready(settings, address))
+    servers = [health.serve(address, lambda: health.ray_is_ready(settings, address))]
+    if settings.role is Role.HEAD:
+        (settings.ray_dir / job_files.RESULTS).mkdir(mode=0o700, exist_ok=True)
+        servers.append(job_files.serve(address, settings.ray_dir))
     try:
         if settings.head_address is not None:
             wait_for_head(settings.head_address, settings.head_timeout)
@@ -49,7 +52,8 @@ def _run(settings: NodeSettings) -> int:
         stopping.watch(process)
         code = process.wait()
     finally:
-        server.shutdown()
+        for server in servers:
+            server.shutdown()
     if stopping.signal is not None:
         say(f"stopped on {signal.Signals(stopping.signal).name}")
         return 0

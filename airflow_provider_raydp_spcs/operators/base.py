@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
@@ -41,7 +42,7 @@ class RayDPOperator(BaseOperator):
         "role",
         "warehouse",
     )
-    ui_color: ClassVar[str] = "#e1f5fe"
+    ui_color = "#e1f5fe"
 
     def __init__(
         self,
@@ -82,6 +83,12 @@ class RayDPOperator(BaseOperator):
             target = link.target(addresses, submission_id)  # type: ignore[attr-defined]
             if target:
                 context["ti"].xcom_push(key=link.xcom_key, value=target)
+
+
+def poll_seconds(own: float | None, fallback: float, *, deferred: bool) -> float:
+    """Seconds between looks: the operator's own, else those of Airflow's configuration, section ``raydp_spcs``."""
+    option = "deferred_poll_interval" if deferred else "job_poll_interval"
+    return own or float(conf.getfloat("raydp_spcs", option, fallback=fallback))
 
 
 def run_names(context: Context) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from airflow_provider_raydp_spcs.cluster.status import Target
 from airflow_provider_raydp_spcs.cluster.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
 from airflow_provider_raydp_spcs.links.raydp import CLUSTER_LINKS, SNOWSIGHT
 from airflow_provider_raydp_spcs.operators import events
-from airflow_provider_raydp_spcs.operators.base import RayDPOperator
+from airflow_provider_raydp_spcs.operators.base import RayDPOperator, poll_seconds
 from airflow_provider_raydp_spcs.spcs.snowsight import service_page
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ class ClusterTask(RayDPOperator):
         self.wait, self.timeout, self.deferrable = wait, timeout, deferrable
         self.poll_interval = poll_interval
 
+    def check(self) -> None:
+        """Refuse what is wrong before Snowflake is asked for anything."""
+
     def ask(self, hook: SpcsHook, context: Context) -> bool:
         """Ask Snowflake for the change; answer whether there is anything to wait for."""
         raise NotImplementedError
@@ -72,6 +75,7 @@ class ClusterTask(RayDPOperator):
 
     def execute(self, context: Context) -> Any:
         """See the class."""
+        self.check()
         deadline = time.time() + self.timeout
         with self.spcs() as hook:
             if self.ask(hook, context) and self.wait:
@@ -114,7 +118,7 @@ class ClusterTask(RayDPOperator):
             self.cluster_name,
             str(self.target),
             asdict(self.scope),
-            self.poll_interval or DEFERRED_POLL_SECONDS,
+            poll_seconds(self.poll_interval, DEFERRED_POLL_SECONDS, deferred=True),
             deadline,
             take_back,
         )

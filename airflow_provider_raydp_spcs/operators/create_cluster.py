@@ -55,11 +55,15 @@ class CreateRayDPClusterOperator(ClusterTask):
         if "{{" not in repr(self.cluster):
             self._config("CHECK")
 
+    def check(self) -> None:
+        """See the base class."""
+        self._config(self.cluster_name)
+        for application in self.applications:
+            Application.read(application)
+
     def ask(self, hook: SpcsHook, context: Context) -> bool:
         """See the base class."""
         config = self._config(self.cluster_name)
-        for application in self.applications:
-            Application.read(application)
         owner, run = self.made_by(context)
         if self.shared:
             leasing.take(hook.client, config.name, leasing.holder(owner, run), owner, run, self.lease_seconds, self.say)

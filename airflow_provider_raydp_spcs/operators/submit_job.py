@@ -35,7 +35,7 @@ from airflow_provider_raydp_spcs.jobs.wait import (
 from airflow_provider_raydp_spcs.jobs.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
 from airflow_provider_raydp_spcs.links.raydp import JOB_LINKS
 from airflow_provider_raydp_spcs.operators import events
-from airflow_provider_raydp_spcs.operators.base import JOB_XCOM, RayDPOperator, run_names
+from airflow_provider_raydp_spcs.operators.base import JOB_XCOM, RayDPOperator, poll_seconds, run_names
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -117,13 +117,16 @@ class SubmitRayDPJobOperator(RayDPOperator):
                 if not self.wait_for_completion:
                     return ticket.submission_id
                 view = self._view(context, ticket.submission_id)
-                if self.deferrable and patiently(partial(look, client, ticket.submission_id, view)).status not in TERMINAL:
+                if (
+                    self.deferrable
+                    and patiently(partial(look, client, ticket.submission_id, view)).status not in TERMINAL
+                ):
                     self._defer(ticket, view)
                 wait_for_job(
                     client,
                     ticket.submission_id,
                     view,
-                    poll=self.poll_interval or POLL_SECONDS,
+                    poll=poll_seconds(self.poll_interval, POLL_SECONDS, deferred=False),
                     deadline=ticket.deadline,
                     told=self.say,
                     diagnose=ray.diagnose,
@@ -196,7 +199,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
         folder = f"@{self.artifacts_stage}/{application.folder(self.cluster_name)}"
         hook.client.stages.put(application.file, folder)
         metadata = {key: str(value) for key, value in run_names(context).items()}
-        request = JobRequest(job, application.entrypoint(self.cluster_name), self.runtime_env, metadata)
+        request = JobRequest(job, application.entrypoint(self.cluster_name, job), self.runtime_env, metadata)
         made = patiently(partial(client.submit, request), told=self.say, diagnose=ray.diagnose)
         self.say(f"submitted job {job}" if made else f"job {job} had been submitted already")
 
@@ -207,7 +210,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
             self.cluster_name,
             ticket.submission_id,
             asdict(self.scope),
-            self.poll_interval or DEFERRED_POLL_SECONDS,
+            poll_seconds(self.poll_interval, DEFERRED_POLL_SECONDS, deferred=True),
             ticket.deadline,
             log=True,
             position=view.position,

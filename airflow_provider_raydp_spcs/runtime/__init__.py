@@ -1,4 +1,4 @@
-"""What a job imports inside the cluster: a Spark session, Snowflake tables in and out, a connection.
+"""What a job imports inside the cluster: a Spark session, Snowflake tables in and out, a connection, a result.
 
 Everything is imported at first use, so that a job pays only for what it uses.
 """
@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.runtime.connection import connection
+    from airflow_provider_raydp_spcs.runtime.result import set_result
     from airflow_provider_raydp_spcs.runtime.session import spark_session
     from airflow_provider_raydp_spcs.runtime.tables import read_query, read_table, write_table
 
-__all__ = ["connection", "read_query", "read_table", "spark_session", "write_table"]
+__all__ = ["connection", "read_query", "read_table", "set_result", "spark_session", "write_table"]
 
 _HOME = {
     "connection": "connection",
     "read_query": "tables",
     "read_table": "tables",
+    "set_result": "result",
     "spark_session": "session",
     "write_table": "tables",
 }

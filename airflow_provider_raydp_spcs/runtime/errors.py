@@ -7,12 +7,24 @@ class RuntimeRoomError(Exception):
     """Root of the errors of this room."""
 
 
+class InputError(RuntimeRoomError):
+    """Something that was given is wrong; another try of the job would end the same."""
+
+
 class SparkSizeError(RuntimeRoomError):
     """The Spark session that was asked for does not fit the cluster; the message has the arithmetic."""
 
 
 class NotInsideSnowflakeError(RuntimeRoomError):
     """Something of the platform is missing: the job does not run in a service."""
+
+
+class ResultError(InputError):
+    """The job's result cannot be handed over."""
+
+
+class FunctionError(InputError):
+    """A function that was sent cannot be called here."""
 
 
 class ApplicationError(RuntimeRoomError):

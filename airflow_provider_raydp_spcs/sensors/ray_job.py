@@ -2,80 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import conf
-from airflow.sdk import BaseSensorOperator
-
+from airflow_provider_raydp_spcs.jobs.errors import JobTimeoutError
+from airflow_provider_raydp_spcs.jobs.logs import LogView
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL
-from airflow_provider_raydp_spcs.jobs.wait import check_end
+from airflow_provider_raydp_spcs.jobs.wait import check_end, lost, patiently, tail
+from airflow_provider_raydp_spcs.operators import events
+from airflow_provider_raydp_spcs.sensors.base import RayDPSensor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.triggers.base import BaseTrigger
+
+    from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 
 
-class RayDPJobSensor(BaseSensorOperator):
-    """Waits until a job has ended; one that did not succeed fails the task.
+class RayDPJobSensor(RayDPSensor):
+    """Waits until a job has ended; one that did not succeed fails the task. It leaves the job alone otherwise.
 
-    :param cluster_name: the cluster.
-    :param submission_id: the job, for instance the result of a submit task.
-    :param snowflake_conn_id: Airflow connection of the type ``snowflake``.
-    :param deferrable: wait in the triggerer, without a worker slot. Default: ``[operators] default_deferrable``.
+    :param submission_id: the job, for instance the result of a submit task with ``wait_for_completion=False``.
     """
 
-    template_fields: Sequence[str] = ("cluster_name", "submission_id", "snowflake_conn_id")
-    ui_color = "#e1f5fe"
+    template_fields: Sequence[str] = (*RayDPSensor.template_fields, "submission_id")
 
-    def __init__(
-        self,
-        *,
-        cluster_name: str,
-        submission_id: str,
-        snowflake_conn_id: str = "snowflake_default",
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poke_interval: float = 5.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(poke_interval=poke_interval, **kwargs)
-        self.cluster_name, self.submission_id = cluster_name, submission_id
-        self.snowflake_conn_id, self.deferrable = snowflake_conn_id, deferrable
+    def __init__(self, *, submission_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.submission_id = submission_id
 
-    def execute(self, context: Context) -> Any:
-        """Wait here, or in the triggerer."""
-        if not self.deferrable:
-            return super().execute(context)
+    def trigger(self, deadline: float) -> BaseTrigger:
+        """See the base class; the job goes on after the sensor's timeout, so the trigger gets no deadline."""
         from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
 
-        trigger = RayDPJobTrigger(
-            self.cluster_name, self.submission_id, self.snowflake_conn_id, float(self.poke_interval)
+        return RayDPJobTrigger(
+            self.cluster_name, self.submission_id, asdict(self.scope), float(self.poke_interval), give_up_at=deadline
         )
-        return self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
 
     def poke(self, context: Context) -> bool:
         """Look once."""
         from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
-        from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 
         del context
-        with (
-            SpcsHook(snowflake_conn_id=self.snowflake_conn_id) as hook,
-            RayJobsHook(self.cluster_name, hook).client() as client,
-        ):
-            info = client.info(self.submission_id)
-            if info.status not in TERMINAL:
-                self.log.info("job %s is %s", self.submission_id, info.status)
-                return False
-            check_end(info, client.logs(self.submission_id))
-            return True
+        with self.scope.hook() as hook:
+            ray = RayJobsHook(self.cluster_name, hook)
+            with patiently(ray.client, diagnose=ray.diagnose) as client:
+                return patiently(partial(self._has_ended, client), diagnose=ray.diagnose)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> None:
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
         """The trigger saw the end, or gave up."""
-        from airflow_provider_raydp_spcs.jobs.errors import RayJobsError
-
-        if "error" in event:
-            raise RayJobsError(event["error"])
+        events.check(event)
         if not self.poke(context):
-            msg = f"job {self.submission_id} has not ended, although the trigger said so; clear the task to wait again"
-            raise RayJobsError(msg)
+            msg = f"job {self.submission_id} has not ended within the sensor's timeout; it goes on"
+            raise JobTimeoutError(msg)
+
+    def _has_ended(self, client: RayJobsClient) -> bool:
+        jobs = {job.submission_id: job for job in client.jobs()}
+        if self.submission_id not in jobs:
+            raise lost(self.submission_id)
+        info = jobs[self.submission_id]
+        if info.status not in TERMINAL:
+            self.log.info("job %s is %s", self.submission_id, info.status)
+            return False
+        view = LogView(lambda line: None)
+        tail(client, self.submission_id, view)
+        check_end(info, view)
+        return True

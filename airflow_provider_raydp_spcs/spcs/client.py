@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePools
 from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
+from airflow_provider_raydp_spcs.spcs.leases import Leases
 from airflow_provider_raydp_spcs.spcs.services import Services
 from airflow_provider_raydp_spcs.spcs.session import Session
 from airflow_provider_raydp_spcs.spcs.stages import Stages
 
 
 class SpcsClient:
-    """Compute pools, services and stages.
+    """Compute pools, services, stages, and the leases of shared clusters.
 
     :param session: over which statements go; see :mod:`airflow_provider_raydp_spcs.spcs.session`.
     """
@@ -20,6 +21,7 @@ class SpcsClient:
         self.compute_pools = ComputePools(session)
         self.services = Services(session)
         self.stages = Stages(session)
+        self.leases = Leases(session)
 
     def account(self) -> tuple[str, str]:
         """Names of the organisation and the account."""

@@ -83,7 +83,10 @@ class RayDPClusterTrigger(BaseTrigger):
         status = ClusterStatus(self.cluster_name.upper(), ())
         watch = schema_watch(SpcsScope(**self.scope), self.poll_interval)
         try:
-            async with asyncio.timeout(self.deadline - time.time()), aclosing(watch.updates(self.cluster_name)) as stream:
+            async with (
+                asyncio.timeout(self.deadline - time.time()),
+                aclosing(watch.updates(self.cluster_name)) as stream,
+            ):
                 async for found in stream:
                     status = found
                     told = tell_changes(status, told, self._say)

@@ -33,6 +33,7 @@ class RayDPJobTrigger(BaseTrigger):
     :param log: whether to show the job's log.
     :param position: up to which it was shown, in bytes.
     :param max_log_lines: how many lines may still be shown.
+    :param give_up_at: seconds since 1970 after which the trigger fires although the job goes on; it was only looked at.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class RayDPJobTrigger(BaseTrigger):
         log: bool = False,
         position: int = 0,
         max_log_lines: int = 0,
+        give_up_at: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.cluster_name, self.submission_id, self.scope = cluster_name, submission_id, scope
         self.poll_interval, self.deadline = poll_interval, deadline
         self.show_log, self.position, self.max_log_lines = log, position, max_log_lines
+        self.give_up_at = give_up_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments; names and numbers only."""
@@ -64,6 +67,7 @@ class RayDPJobTrigger(BaseTrigger):
                 "log": self.show_log,
                 "position": self.position,
                 "max_log_lines": self.max_log_lines,
+                "give_up_at": self.give_up_at,
             },
         )
 
@@ -85,17 +89,21 @@ class RayDPJobTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
-        """Stop the job: the task was failed, cleared or marked by hand."""
+        """Stop the job: the task was failed, cleared or marked by hand. A sensor's job is left alone."""
+        if not self.show_log:
+            return
         self.log.info("stopping job %s", self.submission_id)
         await (await self._watch().client()).stop(self.submission_id)
 
     async def _end(self, view: LogView, kept: LogPositionXCom) -> tuple[JobStatus, bool]:
         """Follow until the end; answer the last status, and whether the deadline brought it about."""
-        left = None if self.deadline is None else self.deadline - time.time()
+        end = self.give_up_at if self.deadline is None else self.deadline
         try:
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(None if end is None else end - time.time()):
                 return await self._follow(view, kept), False
         except TimeoutError:
+            if self.deadline is None:
+                return JobStatus.RUNNING, False
             self.log.warning("job %s is stopped, for its deadline has passed", self.submission_id)
             await (await self._watch().client()).stop(self.submission_id)
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +15,14 @@ import pytest
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.errors import JobFailedError, JobNotFoundError, NotSignedInError
-from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobRequest, JobStatus
+from airflow_provider_raydp_spcs.jobs.logs import LogView
+from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, HeadAddress, JobRequest, JobStatus
 from airflow_provider_raydp_spcs.jobs.wait import wait_for_job
-from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens, session_tokens
+from airflow_provider_raydp_spcs.spcs.ingress import AsyncIngressTokens, IngressTokens, session_tokens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 NAME = "ITEST"
@@ -37,7 +41,7 @@ def clusters(connection: Any) -> Iterator[Clusters]:
     groups = [WorkerGroup(count=1), WorkerGroup("CPU_X64_XS", name="special", count=1)]
     config = ClusterConfig(NAME, head=HeadConfig(env={"GREETING": "hello"}), worker_groups=groups)
     made.create(config)
-    made.wait_until_ready(NAME, timeout=120, poll=0.5)
+    made.wait_for(NAME, deadline=time.time() + 120, poll=0.5)
     yield made
     made.delete(NAME)
     assert made.delete(NAME).services == ()
@@ -50,8 +54,9 @@ def tokens(connection: Any) -> IngressTokens:
 
 @pytest.fixture
 def client(clusters: Clusters, tokens: IngressTokens, local_snowflake: dict[str, str]) -> Iterator[RayJobsClient]:
-    address = clusters.endpoints(NAME)["dashboard"]
-    with RayJobsClient(address, headers=tokens.headers, ca_bundle=local_snowflake["SSL_CERT_FILE"]) as made:
+    found = clusters.head_endpoints(NAME)
+    address = HeadAddress(found["dashboard"], found["job-files"])
+    with RayJobsClient(address, tokens=tokens, ca_bundle=local_snowflake["SSL_CERT_FILE"]) as made:
         yield made
 
 
@@ -70,16 +75,16 @@ def test_a_job_runs_once_however_often_it_is_submitted(client: RayJobsClient) ->
     assert client.submit(request) is True
     assert client.submit(request) is False
     shown: list[str] = []
-    assert wait_for_job(client, "once", show=shown.append, poll=0.3).status is JobStatus.SUCCEEDED
+    assert wait_for_job(client, "once", LogView(shown.append), poll=0.3).status is JobStatus.SUCCEEDED
     assert shown[-2:] == ["hello", "last"]
-    assert client.logs("once").count("hello") == 1
+    assert b"".join(client.logs("once")).count(b"hello") == 1
     assert "once" in [job.submission_id for job in client.jobs()]
 
 
 def test_a_failing_job_is_an_error_with_its_last_words(client: RayJobsClient) -> None:
     client.submit(JobRequest("fails", "echo so close; exit 7"))
     with pytest.raises(JobFailedError, match=r"FAILED \(exit code 7\)[\s\S]*so close"):
-        wait_for_job(client, "fails", show=lambda line: None, poll=0.3)
+        wait_for_job(client, "fails", LogView(lambda line: None), poll=0.3)
 
 
 async def test_a_job_can_be_stopped(
@@ -87,7 +92,11 @@ async def test_a_job_can_be_stopped(
 ) -> None:
     client.submit(JobRequest("long", "sleep 300"))
     bundle = local_snowflake["SSL_CERT_FILE"]
-    async with AsyncRayJobsClient(client.address, headers=tokens.headers, ca_bundle=bundle) as other:
+
+    async def headers() -> dict[str, str]:
+        return tokens.headers()
+
+    async with AsyncRayJobsClient(client.address, tokens=AsyncIngressTokens(headers), ca_bundle=bundle) as other:
         while (await other.info("long")).status is JobStatus.PENDING:  # noqa: ASYNC110 - it is another machine's state
             await asyncio.sleep(0.2)
         assert await other.stop("long") is True
@@ -95,7 +104,7 @@ async def test_a_job_can_be_stopped(
         while (info := await other.info("long")).status not in TERMINAL:
             assert time.monotonic() < deadline
         assert info.status is JobStatus.STOPPED
-        assert isinstance(await other.logs("long"), str)
+        assert (await other.new_logs({"long": 0}, finished=True))["long"].size > 0
     assert client.stop("unknown") is False
 
 
@@ -152,7 +161,8 @@ def test_the_submit_task_finds_its_job_again_after_the_workers_death(
 
     application = tmp_path / "once.py"
     application.write_text(
-        "import sys, time\nprint('ran with', sys.argv[1:], flush=True)\ntime.sleep(4)\nprint('the end')\n"
+        "import sys, time\nfrom airflow_provider_raydp_spcs.runtime import set_result\n"
+        "print('ran with', sys.argv[1:], flush=True)\ntime.sleep(4)\nset_result({'n': 1})\nprint('the end')\n"
     )
     instance, store = Instance(), Store()
     context: Any = {"ti": instance, "task_state_store": store}
@@ -169,12 +179,45 @@ def test_the_submit_task_finds_its_job_again_after_the_workers_death(
         patch.setattr(submit_job, "wait_for_job", dies)
         with pytest.raises(SystemExit):
             operator.execute(context)
-    job = operator.execute(context)
-    assert instance.pushed["raydp_job"]["submission_id"] == job
+    assert operator.execute(context) == {"n": 1}
+    job = instance.pushed["raydp_job"]["submission_id"]
+    assert instance.pushed["_link_RayJobLink"].endswith(f"/#/jobs/{job}")
     assert [line.split()[0] for line in shown if job in line and "entrypoint" not in line] == ["submitted", "found"]
-    assert client.logs(job).count("ran with ['a b', '$HOME']") == 1
-    assert shown[-1] == "the end"
-    assert operator.execute(context) == job, "done, but the worker died before it could say so: not run again"
-    assert client.logs(job).count("ran with") == 1
+    assert b"".join(client.logs(job)).count(b"ran with ['a b', '$HOME']") == 1
+    assert [shown.count(line) for line in ("ran with ['a b', '$HOME']", "the end")] == [1, 1]
+    assert operator.execute(context) == {"n": 1}, "done, but the worker died before it could say so: not run again"
+    assert b"".join(client.logs(job)).count(b"ran with") == 1
     instance.max_tries = 1
-    assert operator.execute(context) != job, "cleared: really run again"
+    operator.execute(context)
+    assert instance.pushed["raydp_job"]["submission_id"] != job, "cleared: really run again"
+
+
+def test_results_come_back_and_large_ones_by_way_of_the_stage(client: RayJobsClient, connection: Any) -> None:
+    program = "from airflow_provider_raydp_spcs.runtime import set_result; set_result({})"
+    environment = "RAYDP_SUBMISSION_ID={} python -c "
+    for job, value in (("small", "[1, 'é', None]"), ("large", "'x' * 100_000")):
+        client.submit(JobRequest(job, environment.format(job) + shlex.quote(program.format(value))))
+        wait_for_job(client, job, LogView(print), poll=0.3)
+    assert client.result("small") == {"value": [1, "é", None]}
+    found = client.result("large")
+    assert found["bytes"] == 100_002
+    stage, _, path = found["stage_path"].removeprefix("@").partition("/")
+    assert [file.path for file in client_of(connection).stages.files(f"@{stage}/{path}")] == [path]
+    assert client.result("once") is None
+
+
+def test_a_million_lines_are_all_exported_once_and_in_order(client: RayJobsClient, connection: Any) -> None:
+    program = "import sys\nfor n in range(1_000_000): sys.stdout.write(f'line {n}\\n')"
+    client.submit(JobRequest("million", f"python -c {shlex.quote(program)}"))
+    shown: list[str] = []
+    wait_for_job(client, "million", LogView(shown.append, max_lines=1000), poll=0.3)
+    own = [line for line in shown if line.startswith("line ")]
+    assert own[:900] == [f"line {n}" for n in range(900)]
+    assert own[-1] == "line 999999"
+    clusters, target = Clusters(client_of(connection)), LogTarget("RAYDPLOGS", NAME, "d", "r", "million", 1)
+    export_logs(clusters.client, clusters, target, ["million"], client)
+    with tempfile.TemporaryDirectory() as folder:
+        clusters.client.stages.get(f"{target.path}/driver.log", folder)
+        lines = (Path(folder) / "driver.log").read_text().splitlines()
+    numbered = [line for line in lines if line.startswith("line ")]
+    assert numbered == [f"line {n}" for n in range(1_000_000)]

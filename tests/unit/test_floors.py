@@ -21,10 +21,13 @@ ALLOWED: dict[str, set[str]] = {
     "runtime": {"spcs"},
     "local": {"spcs"},
     "hooks": {"cluster", "jobs", "spcs"},
+    "retries": {"cluster", "jobs", "spcs"},
+    "links": {"cluster"},
     "triggers": {"hooks", "cluster", "jobs", "spcs"},
-    "operators": {"hooks", "triggers", "links", "cluster", "jobs", "spcs"},
-    "sensors": {"hooks", "triggers", "operators", "links", "cluster", "jobs", "spcs"},
-    "links": {"hooks", "cluster", "jobs", "spcs"},
+    "operators": {"hooks", "triggers", "links", "retries", "cluster", "jobs", "spcs"},
+    "sensors": {"hooks", "triggers", "operators", "retries", "cluster", "jobs", "spcs"},
+    "decorators": {"operators", "jobs"},
+    "task_groups": {"operators", "cluster"},
     "cli": {"hooks", "cluster", "jobs", "local", "spcs", "node"},
 }
 WITHOUT_AIRFLOW = {"spcs", "cluster", "jobs", "node", "runtime", "local"}

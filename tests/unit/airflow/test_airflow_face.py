@@ -6,6 +6,7 @@ import json
 import runpy
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.get_provider_info import get_provider_info
 from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
+from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 from airflow_provider_raydp_spcs.operators.create_cluster import CreateRayDPClusterOperator
 from airflow_provider_raydp_spcs.operators.delete_cluster import DeleteRayDPClusterOperator
@@ -22,9 +24,13 @@ from airflow_provider_raydp_spcs.operators.export_logs import ExportRayDPLogsOpe
 from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOperator
 from airflow_provider_raydp_spcs.sensors.ray_job import RayDPJobSensor
 from airflow_provider_raydp_spcs.shipped import shipped
+from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger
 from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
 
-OPERATORS = ("create_cluster", "submit_job", "export_logs", "delete_cluster")
+OPERATORS = (
+    "create_cluster", "delete_cluster", "export_logs", "reap_clusters", "resume_cluster", "scale_cluster", "submit_job",
+    "suspend_cluster",
+)  # fmt: skip
 CONNECTION = {
     "conn_type": "snowflake",
     "login": "u",
@@ -139,6 +145,12 @@ def test_a_programmatic_access_token_opens_the_ingress(monkeypatch: pytest.Monke
 
 
 def test_the_trigger_can_be_written_down_and_read_back() -> None:
-    path, arguments = RayDPJobTrigger("C", "j", "conn", 2.0).serialize()
-    assert path == "airflow_provider_raydp_spcs.triggers.ray_job.RayDPJobTrigger"
-    assert RayDPJobTrigger(**arguments).serialize() == (path, arguments)
+    scope = asdict(SpcsScope("conn", role="R"))
+    for trigger in (
+        RayDPJobTrigger("C", "j", scope, 2.0, 5.0, log=True, position=3, max_log_lines=4),
+        RayDPClusterTrigger("C", "ready", scope, 2.0, 5.0, ("dag", "run")),
+    ):
+        path, arguments = trigger.serialize()
+        assert path == f"{type(trigger).__module__}.{type(trigger).__name__}"
+        assert json.loads(json.dumps(arguments)) == arguments
+        assert type(trigger)(**arguments).serialize() == (path, arguments)

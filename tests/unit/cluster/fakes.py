@@ -32,12 +32,20 @@ class FakePools:
         self.there[pool.name] = ComputePoolInfo(
             name=pool.name, state=ComputePoolState.IDLE, min_nodes=pool.min_nodes, max_nodes=pool.max_nodes,
             instance_family=pool.instance_family, auto_suspend_secs=pool.auto_suspend_secs, owner="R",
-            comment=pool.comment or "", **values,
+            comment=pool.comment or "", created_on=None, **values,
         )  # fmt: skip
 
     def alter(self, name: str, **values: Any) -> None:
         self.calls.append(f"alter pool {name} {sorted(values)}")
         self.there[name] = replace(self.there[name], **values)
+
+    def resume(self, name: str) -> None:
+        self.calls.append(f"resume pool {name}")
+        self.there[name] = replace(self.there[name], state=ComputePoolState.STARTING)
+
+    def suspend(self, name: str) -> None:
+        self.calls.append(f"suspend pool {name}")
+        self.there[name] = replace(self.there[name], state=ComputePoolState.SUSPENDED)
 
     def stop_all(self, name: str) -> None:
         self.calls.append(f"stop all {name}")
@@ -67,7 +75,7 @@ class FakeServices:
         self.there[name] = ServiceInfo(
             name=name, status=ServiceStatus.PENDING, database_name="D", schema_name="S", owner="R",
             compute_pool=service.compute_pool, dns_name="", current_instances=0, target_instances=service.instances,
-            comment=service.comment or "", spec_digest="",
+            created_on=None, comment=service.comment or "", spec_digest="",
         )  # fmt: skip
 
     def become(self, status: ServiceStatus) -> None:
@@ -80,7 +88,14 @@ class FakeServices:
     def alter(self, name: str, **values: Any) -> None:
         short = name.rpartition(".")[2]
         self.calls.append(f"alter service {short}")
-        self.there[short] = replace(self.there[short], comment=values["comment"])
+        changes = {"comment": values["comment"]} if "comment" in values else {}
+        self.there[short] = replace(self.there[short], target_instances=values["instances"], **changes)
+
+    def resume(self, name: str) -> None:
+        self.calls.append(f"resume service {name.rpartition('.')[2]}")
+
+    def suspend(self, name: str) -> None:
+        self.calls.append(f"suspend service {name.rpartition('.')[2]}")
 
     def drop(self, name: str, *, force: bool) -> None:
         assert force
@@ -102,6 +117,8 @@ class FakeServices:
         return [replace(self.container, service_name=short)]
 
     def endpoints(self, name: str) -> list[EndpointInfo]:
+        if name.rpartition(".")[2] not in self.there:
+            raise ObjectDoesNotExistError(name, 2003)
         public = name.endswith("_HEAD")
         return [EndpointInfo("dashboard", 8265, public, "h.example" if public else None)]
 

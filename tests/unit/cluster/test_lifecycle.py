@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.cluster import power
 from airflow_provider_raydp_spcs.cluster.blueprint import draw
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
-from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.errors import (
+    ClusterConflictError,
     ClusterFailedError,
     ClusterNotFoundError,
     ClusterNotReadyError,
     NameTakenError,
+    WorkerGroupNotFoundError,
 )
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs, safe_part
+from airflow_provider_raydp_spcs.cluster.status import Target
 from airflow_provider_raydp_spcs.spcs.errors import CapacityError
 from airflow_provider_raydp_spcs.spcs.service_info import ContainerStatus, ServiceStatus
 from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
@@ -39,9 +44,8 @@ def clusters(client: FakeClient) -> Clusters:
 
 def test_everything_is_asked_for_before_anything_is_awaited(client: FakeClient, clusters: Clusters) -> None:
     clusters.create(CONFIG, owner="dag", run="r1")
-    assert client.calls == [
-        "create pool C_HEAD_POOL", "create pool C_WORKER_POOL", "create service C_HEAD", "create service C_WORKER",
-    ]  # fmt: skip
+    assert set(client.calls[:2]) == {"create pool C_HEAD_POOL", "create pool C_WORKER_POOL"}
+    assert set(client.calls[2:]) == {"create service C_HEAD", "create service C_WORKER"}
     comment = ClusterComment.read(client.services.there["C_HEAD"].comment)
     assert comment is not None
     assert (comment.cluster, comment.owner, comment.run) == ("C", "dag", "r1")
@@ -71,12 +75,63 @@ def test_what_changed_is_altered(client: FakeClient, clusters: Clusters) -> None
     ]  # fmt: skip
 
 
-def test_only_what_this_call_made_is_taken_back(client: FakeClient, clusters: Clusters) -> None:
+def test_another_owners_cluster_is_used_but_not_changed(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG, owner="first", run="1")
+    client.calls.clear()
+    clusters.create(CONFIG, owner="second", run="2")
+    with pytest.raises(ClusterConflictError, match=r"made by first with another configuration than second"):
+        clusters.create(replace(CONFIG, worker_groups=(WorkerGroup(count=3),)), owner="second", run="2")
+    with pytest.raises(ClusterConflictError, match=r"nodes of CPU_X64_S, not CPU_X64_M"):
+        clusters.create(replace(CONFIG, head=HeadConfig("CPU_X64_M")), owner="first", run="1")
+    assert client.calls == []
+
+
+def test_what_sleeps_is_woken(client: FakeClient, clusters: Clusters) -> None:
     clusters.create(CONFIG)
+    client.services.become(ServiceStatus.SUSPENDED)
+    for pool in list(client.compute_pools.there):
+        client.compute_pools.suspend(pool)
+    client.calls.clear()
+    clusters.create(CONFIG)
+    assert set(client.calls) == {
+        "resume pool C_HEAD_POOL", "resume pool C_WORKER_POOL", "resume service C_HEAD", "resume service C_WORKER",
+    }  # fmt: skip
+
+
+def test_a_group_is_scaled_and_others_are_named(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    client.calls.clear()
+    power.scale(clusters, "C", "worker", 5)
+    assert client.calls == ["alter pool C_WORKER_POOL ['max_nodes', 'min_nodes']", "alter service C_WORKER"]
+    assert client.services.there["C_WORKER"].target_instances == 5
+    with pytest.raises(WorkerGroupNotFoundError, match=r"no worker group 'gpu'; it has \['WORKER'\]"):
+        power.scale(clusters, "C", "gpu", 5)
+    with pytest.raises(WorkerGroupNotFoundError):
+        power.scale(clusters, "C", "head", 2)
+
+
+def test_the_head_sleeps_last_and_wakes_first(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    client.calls.clear()
+    power.suspend(clusters, "C")
+    assert client.calls == [
+        "suspend service C_WORKER", "suspend service C_HEAD", "suspend pool C_WORKER_POOL", "suspend pool C_HEAD_POOL",
+    ]  # fmt: skip
+    client.services.become(ServiceStatus.SUSPENDED)
+    assert clusters.has_reached(clusters.find("C"), Target.SUSPENDED)
+    client.calls.clear()
+    power.resume(clusters, "C")
+    assert client.calls == [
+        "resume pool C_HEAD_POOL", "resume pool C_WORKER_POOL", "resume service C_HEAD", "resume service C_WORKER",
+    ]  # fmt: skip
+
+
+def test_only_what_this_run_made_is_taken_back(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG, owner="dag", run="1")
     del client.services.there["C_WORKER"], client.compute_pools.there["C_WORKER_POOL"]
     client.services.fail_on = "C_WORKER"
     with pytest.raises(CapacityError):
-        clusters.create(CONFIG)
+        clusters.create(CONFIG, owner="dag", run="2")
     assert set(client.services.there) == {"C_HEAD"}
     assert set(client.compute_pools.there) == {"C_HEAD_POOL"}
 
@@ -119,14 +174,14 @@ def test_waiting_ends_when_all_services_answer(client: FakeClient) -> None:
     clusters = Clusters(client, sleep=sleep)  # type: ignore[arg-type]
     clusters.create(CONFIG)
     lines: list[str] = []
-    assert clusters.wait_until_ready("C", progress=lines.append).is_ready
+    assert clusters.wait_for("C", deadline=math.inf, progress=lines.append).is_ready
     assert lines == [
         "C_HEAD PENDING - raydp 0: PENDING (Waiting to start)",
         "C_WORKER PENDING - raydp 0: PENDING (Waiting to start)",
         "C_HEAD RUNNING",
         "C_WORKER RUNNING",
     ]
-    assert clusters.endpoints("C") == {"dashboard": "https://h.example"}
+    assert clusters.endpoints("C") == clusters.head_endpoints("c") == {"dashboard": "https://h.example"}
 
 
 @pytest.mark.parametrize(
@@ -144,18 +199,22 @@ def test_what_never_comes_up_is_not_waited_for(
     client.services.container = replace(client.services.container, **change)
     client.services.become(status)
     with pytest.raises(ClusterFailedError, match=part):
-        clusters.wait_until_ready("C")
+        clusters.wait_for("C", deadline=math.inf)
 
 
 def test_too_late_names_what_each_container_waits_for(client: FakeClient, clusters: Clusters) -> None:
     clusters.create(CONFIG)
     with pytest.raises(ClusterNotReadyError, match=r"C_WORKER PENDING - raydp 0: PENDING \(Waiting to start\)"):
-        clusters.wait_until_ready("C", timeout=0)
+        clusters.wait_for("C", deadline=0)
 
 
 def test_no_cluster_is_no_status(clusters: Clusters) -> None:
-    with pytest.raises(ClusterNotFoundError, match="there is no cluster C"):
-        clusters.status("c")
+    for look in (clusters.status, clusters.head_endpoints, clusters.head_state):
+        with pytest.raises(ClusterNotFoundError, match="there is no cluster C"):
+            look("c")
+    assert clusters.wait_for("C", Target.GONE, deadline=0).services == ()
+    with pytest.raises(ClusterNotFoundError):
+        clusters.wait_for("C", Target.SUSPENDED, deadline=math.inf)
 
 
 def test_every_pinned_port_is_declared() -> None:
@@ -174,7 +233,7 @@ def test_every_pinned_port_is_declared() -> None:
         (ports.SPARK_BLOCK_MANAGER, ports.SPARK_BLOCK_MANAGER + 99),
     ):
         assert any(low <= first and last <= high for low, high in ranges)
-    assert [each.name for each in head.endpoints if each.public] == ["dashboard"]
+    assert [each.name for each in head.endpoints if each.public] == ["dashboard", "job-files"]
     assert not [(port, low) for port in single for low, high in ranges if port and low <= port <= high]
 
 
@@ -210,8 +269,8 @@ def test_run_ids_become_parts_of_paths(text: str, safe: str) -> None:
 
 
 class FakeRay:
-    def logs(self, submission_id: str) -> str:
-        return f"log of {submission_id}\n"
+    def logs(self, submission_id: str) -> Any:
+        yield f"log of {submission_id}\n".encode()
 
     def node_logs(self) -> list[tuple[str, str]]:
         return [("10.0.0.1", "raydp-java-worker-03-1.log"), ("10.0.0.1", "raylet.out"), ("10.0.0.2", "worker-a-1.err")]

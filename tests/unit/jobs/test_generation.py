@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_raydp_spcs.jobs.generation import current_job
+from airflow_provider_raydp_spcs.jobs.generation import LogPosition, current_job
 from airflow_provider_raydp_spcs.jobs.submission import JobStatus
 
 
@@ -22,6 +22,10 @@ class World:
         self.jobs: dict[str, JobStatus] = {}
         self.started = 0
         self.dies_at = dies_at
+        self.deadline, self.got_deadline = None, None  # type: tuple[float | None, float | None]
+
+    def stop(self, job: str) -> None:
+        self.jobs[job] = JobStatus.STOPPED
 
     def step(self, name: str) -> None:
         if name == self.dies_at:
@@ -39,7 +43,9 @@ class World:
     def run_task(self, clear_mark: int = 0, ends: JobStatus = JobStatus.SUCCEEDED) -> str:
         """What the submit operator does, step by step."""
         self.step("at start")
-        job, status = current_job(self, clear_mark, lambda generation: f"job-{generation}", self.jobs.get)
+        ticket = current_job(self, clear_mark, lambda number: f"job-{number}", self.jobs.get, self.stop, self.deadline)
+        job, status = ticket.submission_id, ticket.status
+        self.got_deadline = ticket.deadline
         self.step("before POST")
         if status is None and job not in self.jobs:  # "already exists" is no error
             self.jobs[job] = JobStatus.RUNNING
@@ -90,3 +96,30 @@ def test_a_new_cluster_gets_the_same_job_again() -> None:
     world.jobs.clear()
     assert world.run_task() == "job-1"
     assert world.started == 2
+
+
+def test_a_job_that_still_runs_when_its_task_is_cleared_is_stopped() -> None:
+    world = World(dies_at="while polling")
+    with pytest.raises(Died):
+        world.run_task(clear_mark=0)
+    assert world.run_task(clear_mark=1) == "job-2"
+    assert world.jobs == {"job-1": JobStatus.STOPPED, "job-2": JobStatus.SUCCEEDED}
+
+
+def test_a_job_that_is_found_again_keeps_its_deadline() -> None:
+    world = World(dies_at="while polling")
+    world.deadline = 100.0
+    with pytest.raises(Died):
+        world.run_task()
+    world.deadline = 200.0
+    world.run_task(ends=JobStatus.FAILED)
+    assert world.got_deadline == 100.0
+    world.run_task()
+    assert world.got_deadline == 200.0
+
+
+def test_the_logs_position_is_kept_per_job() -> None:
+    world = World()
+    LogPosition(world, "job-1").save(17)
+    assert LogPosition(world, "job-1").read() == 17
+    assert LogPosition(world, "job-2").read() == 0

@@ -13,19 +13,30 @@ from typing import Any
 import pytest
 
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
+from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.errors import (
     ApplicationNotFoundError,
     JobFailedError,
+    JobInputError,
+    JobLostError,
     JobNotFoundError,
+    JobTimeoutError,
     NotAllowedError,
     NotSignedInError,
     RayJobsError,
     RayUnreachableError,
 )
-from airflow_provider_raydp_spcs.jobs.logs import LogCursor
-from airflow_provider_raydp_spcs.jobs.submission import Application, JobRequest, JobStatus, submission_id
-from airflow_provider_raydp_spcs.jobs.wait import wait_for_job
+from airflow_provider_raydp_spcs.jobs.logs import LogView
+from airflow_provider_raydp_spcs.jobs.submission import (
+    HeadAddress,
+    JobRequest,
+    JobStatus,
+    check_runtime_env,
+    submission_id,
+)
+from airflow_provider_raydp_spcs.jobs.wait import INPUT_EXIT_CODE, wait_for_job
+from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens
 
 
 class Endpoint:
@@ -34,13 +45,14 @@ class Endpoint:
     def __init__(self) -> None:
         self.answers: dict[str, list[tuple[int, Any]]] = {}
         self.asked: list[tuple[str, str, str | None]] = []
+        self.bodies: dict[str, list[bytes]] = {}
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.asked.append((self.command, self.path, self.headers.get("Authorization")))
                 length = int(self.headers.get("Content-Length") or 0)
-                self.rfile.read(length)
+                outer.bodies.setdefault(self.path, []).append(self.rfile.read(length))
                 told = outer.answers.get(self.path, [(404, "nothing here")])
                 status, body = told.pop(0) if len(told) > 1 else told[0]
                 content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -58,7 +70,8 @@ class Endpoint:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        address = f"http://127.0.0.1:{self.server.server_port}"
+        self.address = HeadAddress(address, address)
 
 
 @pytest.fixture
@@ -71,7 +84,8 @@ def endpoint() -> Iterator[Endpoint]:
 @pytest.fixture
 def client(endpoint: Endpoint) -> Iterator[RayJobsClient]:
     numbers = iter(range(100))
-    with RayJobsClient(endpoint.address, headers=lambda: {"Authorization": f"t{next(numbers)}"}) as made:
+    tokens = IngressTokens(lambda: f"t{next(numbers)}")
+    with RayJobsClient(endpoint.address, tokens=tokens) as made:
         yield made
 
 
@@ -100,7 +114,8 @@ def test_each_answer_has_its_error(
     endpoint.answers["/api/jobs/j"] = [(status, "no")]
     with pytest.raises(error):
         client.info("j")
-    assert [path for _, path, _ in endpoint.asked] == ["/api/jobs/j"]
+    # A token that is not accepted is renewed once; nothing else is asked twice.
+    assert [path for _, path, _ in endpoint.asked] == ["/api/jobs/j"] * (2 if status == 302 else 1)
 
 
 async def test_the_asynchronous_client_says_the_same(endpoint: Endpoint) -> None:
@@ -116,78 +131,128 @@ async def test_the_asynchronous_client_says_the_same(endpoint: Endpoint) -> None
         assert await client.stop("unknown") is False
 
 
-def test_every_request_has_a_fresh_header(endpoint: Endpoint, client: RayJobsClient) -> None:
-    endpoint.answers["/api/jobs/j"] = [(200, job("RUNNING"))]
+def test_a_token_that_has_expired_is_renewed(endpoint: Endpoint, client: RayJobsClient) -> None:
+    endpoint.answers["/api/jobs/j"] = [(200, job("RUNNING")), (302, ""), (200, job("RUNNING"))]
     client.info("j")
-    client.info("j")
-    assert [token for _, _, token in endpoint.asked] == ["t0", "t1"]
+    assert client.info("j").status is JobStatus.RUNNING
+    assert [token for _, _, token in endpoint.asked] == [f'Snowflake Token="t{number}"' for number in (0, 0, 1)]
 
 
 def test_nobody_there_is_said_so() -> None:
-    with RayJobsClient("http://127.0.0.1:9") as client, pytest.raises(RayUnreachableError, match="no answer"):
+    with (
+        RayJobsClient(HeadAddress("http://127.0.0.1:9", "http://127.0.0.1:9")) as client,
+        pytest.raises(RayUnreachableError, match="no answer"),
+    ):
         client.info("j")
 
 
 def test_submitting_never_follows_a_redirect(endpoint: Endpoint, client: RayJobsClient) -> None:
-    endpoint.answers = {"/api/version": [(302, "")], "/followed": [(200, {"ray_version": "2.60.0", "version": "4"})]}
+    endpoint.answers = {"/api/jobs/": [(302, "")], "/followed": [(200, {"ray_version": "2.60.0", "version": "4"})]}
     with pytest.raises(NotSignedInError):
         client.submit(JobRequest("j", "true"))
     assert "/followed" not in [path for _, path, _ in endpoint.asked]
 
 
 def test_a_job_that_is_there_already_is_adopted(endpoint: Endpoint, client: RayJobsClient) -> None:
-    version = {"version": "4", "ray_version": "2.60.0", "ray_commit": "x", "session_name": "s"}
-    trace = "Traceback (most recent call last):\nValueError: Job with submission_id j already exists."
+    trace = "Traceback (most recent call last):\n" + "x" * 1000 + "ValueError: Job with submission_id j already exists."
     endpoint.answers = {
-        "/api/version": [(200, version)],
         "/api/jobs/": [(200, {"job_id": "j", "submission_id": "j"}), (500, trace)],
     }
     assert client.submit(JobRequest("j", "true")) is True
     assert client.submit(JobRequest("j", "true")) is False
 
 
+def log(text: str, position: int, size: int | None = None) -> tuple[int, Any]:
+    return 200, {"j": {"text": text, "position": position, "size": position if size is None else size}}
+
+
 def test_waiting_shows_each_line_once_and_the_last_one_too(endpoint: Endpoint, client: RayJobsClient) -> None:
     endpoint.answers = {
         "/api/jobs/j": [(200, job("PENDING")), (503, "not ready"), (200, job("RUNNING")), (200, job("SUCCEEDED"))],
-        "/api/jobs/j/logs": [(200, {"logs": ""}), (200, {"logs": "a\nb\nhal"}), (200, {"logs": "a\nb\nhalf\nend"})],
+        "/logs": [log("a\nb\n", 4, 7), log("", 4, 7), log("half\n", 9, 12), log("end", 12)],
     }
     shown: list[str] = []
-    wait_for_job(client, "j", show=shown.append, sleep=lambda seconds: None)
-    assert [line for line in shown if not line.startswith("Ray does not answer")] == ["a", "b", "half", "end"]
+    told: list[str] = []
+    saved: list[int] = []
+    view = LogView(shown.append, saved.append)
+    wait_for_job(client, "j", view, told=told.append, sleep=lambda seconds: None)
+    assert shown == ["a", "b", "half", "end"]
+    assert saved == [4, 9, 12]
+    assert len(told) == 1
+    assert told[0].startswith("Ray does not answer, trying again")
 
 
-@pytest.mark.parametrize("status", ["FAILED", "STOPPED"])
-def test_a_job_that_did_not_succeed_is_an_error_with_its_last_lines(
-    endpoint: Endpoint, client: RayJobsClient, status: str
-) -> None:
-    log = "".join(f"line {number}\n" for number in range(100))
+def test_a_log_goes_on_where_it_was_left(endpoint: Endpoint, client: RayJobsClient) -> None:
+    endpoint.answers = {"/api/jobs/j": [(200, job("SUCCEEDED"))], "/logs": [log("new\n", 20)]}
+    view = LogView(lambda line: None, position=16)
+    wait_for_job(client, "j", view)
+    assert json.loads(endpoint.bodies["/logs"][0]) == {"positions": {"j": 16}, "finished": True}
+    assert list(view.last_lines) == ["new"]
+
+
+def test_a_long_log_is_cut_and_its_end_shown(endpoint: Endpoint, client: RayJobsClient) -> None:
     endpoint.answers = {
-        "/api/jobs/j": [(200, job(status, driver_exit_code=3))], "/api/jobs/j/logs": [(200, {"logs": log})],
+        "/api/jobs/j": [(200, job("SUCCEEDED"))],
+        "/logs": [log("1\n2\n3\n4\n", 8, 100), log("", 8, 100), log("last\n", 100)],
+    }
+    shown: list[str] = []
+    wait_for_job(client, "j", LogView(shown.append, max_lines=2))
+    assert shown[:2] == ["1", "2"]
+    assert "exported log" in shown[2]
+    assert shown[-1] == "last"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [("FAILED", 3, JobFailedError), ("STOPPED", 3, JobFailedError), ("FAILED", INPUT_EXIT_CODE, JobInputError)],
+)
+def test_a_job_that_did_not_succeed_is_an_error_with_its_last_lines(
+    endpoint: Endpoint, client: RayJobsClient, status: str, code: int, error: type[Exception]
+) -> None:
+    text = "".join(f"line {number}\n" for number in range(100))
+    endpoint.answers = {
+        "/api/jobs/j": [(200, job(status, driver_exit_code=code))], "/logs": [log(text, len(text))],
     }  # fmt: skip
-    with pytest.raises(JobFailedError) as caught:
-        wait_for_job(client, "j", show=lambda line: None)
-    assert f"{status} (exit code 3)" in str(caught.value)
+    with pytest.raises(error) as caught:
+        wait_for_job(client, "j", LogView(lambda line: None))
+    assert type(caught.value) is error
+    assert f"{status} (exit code {code})" in str(caught.value)
     assert str(caught.value).endswith("line 98\nline 99")
     assert "line 60" not in str(caught.value)
 
 
 def test_after_the_deadline_the_job_is_stopped(endpoint: Endpoint, client: RayJobsClient) -> None:
     endpoint.answers = {
-        "/api/jobs/j": [(200, job("RUNNING"))],
-        "/api/jobs/j/logs": [(200, {"logs": ""})],
+        "/api/jobs/j": [(200, job("RUNNING")), (200, job("STOPPED"))],
+        "/logs": [log("", 0)],
         "/api/jobs/j/stop": [(200, {"stopped": True})],
     }
-    with pytest.raises(JobFailedError, match="was stopped"):
-        wait_for_job(client, "j", show=lambda line: None, timeout=-1, sleep=lambda seconds: None)
+    with pytest.raises(JobTimeoutError, match="was stopped"):
+        wait_for_job(client, "j", LogView(lambda line: None), deadline=0.0, sleep=lambda seconds: None)
     assert ("POST", "/api/jobs/j/stop") in [(method, path) for method, path, _ in endpoint.asked]
 
 
-def test_lines_are_cut_at_their_ends() -> None:
-    cursor = LogCursor()
-    texts = ["a", "a\nb", "a\nb\n", "a\nb\n", "a\nb\nc"]
-    assert [cursor.new_lines(text) for text in texts] == [[], ["a"], ["b"], [], []]
-    assert cursor.new_lines("a\nb\nc", finished=True) == ["c"]
-    assert cursor.new_lines("a\nb\nc", finished=True) == []
+def test_a_job_that_ray_forgot_is_lost(client: RayJobsClient) -> None:
+    with pytest.raises(JobLostError, match="started anew"):
+        wait_for_job(client, "j", LogView(lambda line: None))
+
+
+def test_a_cluster_that_is_gone_is_not_waited_for(endpoint: Endpoint, client: RayJobsClient) -> None:
+    endpoint.answers["/api/jobs/j"] = [(503, "no service hosts found")]
+
+    def diagnose() -> None:
+        raise JobLostError("the cluster is gone")
+
+    with pytest.raises(JobLostError, match="the cluster is gone"):
+        wait_for_job(client, "j", LogView(lambda line: None), diagnose=diagnose, sleep=lambda seconds: None)
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.parametrize("values", [{"working_dir": "/here"}, {"py_modules": ["s3://x/y.zip", "."]}])
+def test_code_on_this_machine_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(JobInputError, match="on this machine"):
+        check_runtime_env(values)
+    check_runtime_env({"working_dir": "https://example.com/code.zip", "env_vars": {"A": "B"}})
 
 
 def test_ids_are_the_same_for_the_same_and_other_for_others() -> None:
@@ -209,7 +274,7 @@ def test_an_application_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_arguments_reach_the_application_as_they_are(tmp_path: Path, argument: str) -> None:
     file = tmp_path / "job.py"
     file.write_text("print(1)")
-    application = Application.read(file)
-    words = shlex.split(application.entrypoint("c", [argument]))
+    application = Application.read(file, [argument])
+    words = shlex.split(application.entrypoint("c", "raydp-1"))
     assert words[words.index("--") + 1 :] == [argument]
     assert f"C/applications/{application.sha256[:16]}/job.py" in words

@@ -1,0 +1,105 @@
+"""Logs from any position and results, over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.node import job_files
+from airflow_provider_raydp_spcs.node.job_files import JobFiles
+
+ADDRESS = "127.0.0.77"
+
+
+@pytest.fixture
+def ray_dir(tmp_path: Path) -> Path:
+    (tmp_path / "session_latest" / "logs").mkdir(parents=True)
+    (tmp_path / "results").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def server(ray_dir: Path) -> Iterator[ThreadingHTTPServer]:
+    made = job_files.serve(ADDRESS, ray_dir)
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+def write(ray_dir: Path, job: str, content: bytes) -> None:
+    (ray_dir / "session_latest" / "logs" / f"job-driver-{job}.log").write_bytes(content)
+
+
+def ask(method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(ADDRESS, ports.JOB_FILES, timeout=10)
+    try:
+        connection.request(method, path, body if isinstance(body, bytes | None) else json.dumps(body).encode())
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    finally:
+        connection.close()
+
+
+def test_a_log_is_handed_out_in_whole_lines(ray_dir: Path) -> None:
+    files = JobFiles(ray_dir)
+    write(ray_dir, "j", b"one\ntwo\nthr")
+    assert files.new_text("j", 0, False) == {"text": "one\ntwo\n", "position": 8, "size": 11}
+    assert files.new_text("j", 8, False) == {"text": "", "position": 8, "size": 11}
+    assert files.new_text("j", 8, True) == {"text": "thr", "position": 11, "size": 11}
+    assert files.new_text("j", 99, True) == {"text": "", "position": 11, "size": 11}
+
+
+def test_a_line_longer_than_the_window_is_cut_between_characters(ray_dir: Path) -> None:
+    write(ray_dir, "j", "é".encode() * 10)
+    files = JobFiles(ray_dir)
+    got, position = "", 0
+    for _ in range(8):
+        piece = files.new_text("j", position, True, window=5)
+        got, position = got + piece["text"], piece["position"]
+    assert got == "é" * 10
+
+
+def test_any_log_comes_whole_whatever_the_window(ray_dir: Path) -> None:
+    text = "".join(f"line {number} ü\n" for number in range(200)) + "end"
+    write(ray_dir, "j", text.encode())
+    files = JobFiles(ray_dir)
+    for window in (16, 17, 64, 1000):
+        got, position = "", 0
+        while (piece := files.new_text("j", position, True, window=window))["text"]:
+            got, position = got + piece["text"], piece["position"]
+        assert got == text
+
+
+@pytest.mark.parametrize("job", ["../../etc/passwd", "a/b", "", ".hidden", "x" * 200])
+def test_a_name_that_is_no_jobs_is_nowhere(ray_dir: Path, job: str) -> None:
+    files = JobFiles(ray_dir)
+    assert files.log(job) is None
+    assert files.result(job) is None
+    assert files.new_text(job, 3, True) == {"text": "", "position": 3, "size": 0}
+
+
+def test_the_head_answers_over_http(ray_dir: Path, server: ThreadingHTTPServer) -> None:
+    write(ray_dir, "j", b"one\ntwo\n")
+    (ray_dir / "results" / "j.json").write_text('{"value": 3}')
+    status, body = ask("GET", "/about")
+    assert status == 200
+    assert json.loads(body)["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+    status, body = ask("POST", "/logs", {"positions": {"j": 4, "k": 0}, "finished": False})
+    assert json.loads(body) == {
+        "j": {"text": "two\n", "position": 8, "size": 8}, "k": {"text": "", "position": 0, "size": 0},
+    }  # fmt: skip
+    assert ask("GET", "/logs/j") == (200, b"one\ntwo\n")
+    assert ask("GET", "/results/j") == (200, b'{"value": 3}')
+    for path in ("/results/k", "/logs/k", "/logs/../../x", "/", "/results/"):
+        assert ask("GET", path)[0] == 404
+    assert ask("POST", "/logs", b"no json")[0] == 400
+    assert ask("POST", "/logs", {"positions": {"j": "x"}})[0] == 400
+    assert ask("POST", "/elsewhere", {})[0] == 404
