@@ -14,6 +14,7 @@ import pytest
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
@@ -41,7 +42,10 @@ def clusters(connection: Any) -> Iterator[Clusters]:
     groups = [WorkerGroup(count=1), WorkerGroup("CPU_X64_XS", name="special", count=1)]
     config = ClusterConfig(NAME, head=HeadConfig(env={"GREETING": "hello"}), worker_groups=groups)
     made.create(config)
-    made.wait_for(NAME, deadline=time.time() + 120, poll=0.5)
+    try:
+        made.wait_for(NAME, deadline=time.time() + 120, poll=0.5)
+    except ClusterError as error:
+        pytest.fail("\n".join([str(error), *made.last_words(NAME, lines=200)]))
     yield made
     made.delete(NAME)
     assert made.delete(NAME).services == ()
