@@ -36,6 +36,7 @@ class JobInfo:
     start_time: int | None = None
     end_time: int | None = None
     driver_exit_code: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -48,6 +49,7 @@ class JobInfo:
             start_time=values.get("start_time"),
             end_time=values.get("end_time"),
             driver_exit_code=values.get("driver_exit_code"),
+            metadata=dict(values.get("metadata") or {}),
         )
 
 

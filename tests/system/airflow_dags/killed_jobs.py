@@ -1,0 +1,50 @@
+"""Every moment at which a worker may die, in the worker and deferred; the cluster is there already."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import kill_switch
+from airflow.sdk import DAG
+
+from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOperator
+
+kill_switch.install()
+
+JOB = str(Path(__file__).parent / "jobs" / "count_once.py")
+IN_WORKER = (
+    "task_at_start", "task_before_generation_saved", "worker_after_generation_saved", "task_before_put", "task_after_put",
+    "worker_before_post", "task_during_post", "worker_after_post", "task_while_polling", "worker_while_polling",
+    "task_before_result", "task_before_xcom",
+)  # fmt: skip
+DEFERRED = ("deferred_after_post", "deferred_before_defer", "deferred_on_resume", "deferred_worker_before_xcom")
+
+with DAG("killed_jobs", schedule=None, max_active_tasks=6) as killed_jobs:
+    for name in (*IN_WORKER, *DEFERRED):
+        SubmitRayDPJobOperator(
+            task_id=name,
+            cluster_name="KILLS",
+            application=JOB,
+            application_args=["--name", name],
+            deferrable=name in DEFERRED,
+            retries=2,
+            retry_delay=timedelta(seconds=1),
+            poll_interval=0.5,
+        )
+
+with DAG("long_jobs", schedule=None) as long_jobs:
+    for name in ("long_deferred_1", "long_deferred_2", "long_in_worker"):
+        SubmitRayDPJobOperator(
+            task_id=name,
+            cluster_name="KILLS",
+            application=JOB,
+            application_args=["--name", f"{name}-{{{{ run_id }}}}", "--seconds", "{{ dag_run.conf['seconds'] }}"],
+            deferrable="deferred" in name,
+            retries=2,
+            retry_delay=timedelta(seconds=1),
+            poll_interval=1.0,
+        )

@@ -1,0 +1,205 @@
+"""A whole Airflow (API server, scheduler, DAG processor, triggerer, LocalExecutor) in a folder of its own, for tests."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+FINISHED = frozenset({"success", "failed"})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RealAirflow:
+    """Starts, kills and asks an Airflow; every component is a process group of its own.
+
+    :param home: AIRFLOW_HOME.
+    :param dags: folder of DAG files.
+    :param environment: further variables, such as those of the local Snowflake.
+    """
+
+    def __init__(self, home: Path, dags: Path, environment: Mapping[str, str], *, parallelism: int = 8) -> None:
+        self.home = home
+        self._port, self._running = free_port(), {}  # type: tuple[int, dict[str, subprocess.Popen[bytes]]]
+        self.url = f"http://127.0.0.1:{self._port}"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        self.environment = inherited | {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": str(parallelism),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__FERNET_KEY": "",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self._port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            # A dead worker is noticed after 20 s instead of 5 minutes.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+            "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            **environment,
+        }
+
+    def start(self) -> None:
+        """Migrate the database, start every component, wait until the DAGs are there."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.command("db", "migrate")
+        for name in COMPONENTS:
+            self.start_component(name)
+        self.wait(self._answers, 120, "the API server does not answer")
+
+    def start_component(self, name: str) -> None:
+        with (self.home / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                [sys.executable, "-m", "airflow", name],
+                env=self.environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a component with everything that it started in its process group."""
+        process = self._running.pop(name)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        for process in self._running.values():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self._running.values():
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self._running.clear()
+
+    def command(self, *words: str) -> str:
+        """Run ``airflow …``; answer its output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *words],
+            env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:]
+        return done.stdout
+
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        reply = httpx.request(
+            method, f"{self.url}{path}", json=body, params=query, headers=self._headers(), timeout=60,
+            follow_redirects=True,
+        )  # fmt: skip
+        assert reply.status_code < 400, f"{method} {path}: {reply.status_code}: {reply.text[:1000]}"
+        return reply.json() if reply.content else None
+
+    def trigger(self, dag_id: str, run_id: str, **conf: Any) -> str:
+        self.wait(lambda: dag_id in self.dags(), 90, f"DAG {dag_id} is not there; {self._import_errors()}")
+        self.ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        self.ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
+        return run_id
+
+    def dags(self) -> set[str]:
+        return {dag["dag_id"] for dag in self.ask("GET", "/api/v2/dags", limit=100)["dags"]}
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        return str(self.ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}")["state"])
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
+        found = self.ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances", limit=100)
+        return {
+            task["task_id"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else ""): task
+            for task in found["task_instances"]
+        }
+
+    def wait_run(self, dag_id: str, run_id: str, seconds: float) -> str:
+        """Wait until a run has ended; answer its state."""
+        self.wait(lambda: self.run_state(dag_id, run_id) in FINISHED, seconds, f"run {run_id} of {dag_id} goes on")
+        return self.run_state(dag_id, run_id)
+
+    def wait_task(self, dag_id: str, run_id: str, task_id: str, states: Iterable[str], seconds: float) -> str:
+        wanted = set(states)
+
+        def there() -> bool:
+            return self.tasks(dag_id, run_id).get(task_id, {}).get("state") in wanted
+
+        self.wait(there, seconds, f"task {task_id} of {dag_id} is not {sorted(wanted)}")
+        return str(self.tasks(dag_id, run_id)[task_id]["state"])
+
+    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
+        self.ask("PATCH", path, {"new_state": "failed"})
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [task_id],
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self.ask("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
+        return self.ask("GET", path, map_index=map_index, deserialize=True)["value"]
+
+    def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1, map_index: int = -1) -> list[str]:
+        """The messages of a try's log, as the API server shows it."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{attempt}"
+        found = self.ask("GET", path, map_index=map_index, full_content=True)["content"]
+        return [str(line["event"]) if isinstance(line, dict) else str(line) for line in found]
+
+    def wait(self, until: Callable[[], bool], seconds: float, why: str) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if until():
+                    return
+            except (httpx.HTTPError, AssertionError):
+                pass  # the API server may be on its way
+            for name, process in self._running.items():
+                assert process.poll() is None, f"{name} ended: {(self.home / f'{name}.log').read_text()[-3000:]}"
+            time.sleep(0.5)
+        raise AssertionError(f"{why} after {seconds:g} s")
+
+    def _answers(self) -> bool:
+        return httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).status_code == 200
+
+    def _import_errors(self) -> str:
+        try:
+            return str(self.ask("GET", "/api/v2/importErrors")["import_errors"])
+        except (httpx.HTTPError, AssertionError) as error:
+            return str(error)
+
+    def _headers(self) -> dict[str, str]:
+        if not hasattr(self, "_token"):
+            self._token = httpx.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
+        return {"Authorization": f"Bearer {self._token}"}
