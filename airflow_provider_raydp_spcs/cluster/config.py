@@ -17,6 +17,10 @@ MAX_NAME: Final = 40
 """Longest name of a cluster; with the longest group behind it, it still makes a DNS label."""
 MAX_GROUP: Final = 20
 RESERVED_GROUPS: Final = frozenset({"HEAD", "PROMETHEUS", "GRAFANA", "MONITORING"})
+MIN_LIMIT_SECONDS: Final = 60
+MAX_LIMIT_SECONDS: Final = 31_536_000
+"""Shortest and longest life and idleness that may be asked for; the longest is a year."""
+IDLE_ACTIONS: Final = ("suspend", "drop")
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,9 @@ class ClusterConfig:
     :param monitoring: run Prometheus and Grafana beside the head.
     :param notebook: run Jupyter Lab on the head.
     :param auto_suspend_secs: idle seconds after which the pools release their nodes.
+    :param max_life_seconds: age at which the cluster is dropped, whatever runs on it; None for never.
+    :param max_idle_seconds: seconds without any Ray job after which ``idle_action`` is done; None for never.
+    :param idle_action: ``suspend`` keeps services and pools without nodes, ``drop`` removes them.
     :param tags: Snowflake tags for services and pools.
     :raises ClusterConfigError, InvalidIdentifierError, InvalidValueError, UnknownInstanceFamilyError: at construction.
     """
@@ -138,6 +145,9 @@ class ClusterConfig:
     monitoring: bool = False
     notebook: bool = False
     auto_suspend_secs: int = 600
+    max_life_seconds: int | None = None
+    max_idle_seconds: int | None = None
+    idle_action: str = "suspend"
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -159,6 +169,12 @@ class ClusterConfig:
                 sql.identifier(getattr(self, kind), kind)
         for integration in self.external_access_integrations:
             sql.qualified(integration, "external access integration")
+        for limit in ("max_life_seconds", "max_idle_seconds"):
+            if getattr(self, limit) is not None:
+                sql.count(getattr(self, limit), limit, minimum=MIN_LIMIT_SECONDS, maximum=MAX_LIMIT_SECONDS)
+        if self.idle_action not in IDLE_ACTIONS:
+            msg = f"idle_action of cluster {self.name} is {self.idle_action!r}; allowed are {', '.join(IDLE_ACTIONS)}"
+            raise ClusterConfigError(msg)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values, for templates and JSON."""

@@ -27,5 +27,9 @@ class ClusterNotDeletedError(ClusterError):
     """Services were dropped, but did not go in time."""
 
 
+class ClustersNotReapedError(ClusterError):
+    """Some clusters could not be reaped; the message has every one with its reason. The others were reaped."""
+
+
 class NameTakenError(ClusterError):
     """A service or pool of the name exists and does not belong to this cluster."""

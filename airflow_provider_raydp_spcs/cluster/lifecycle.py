@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,11 +19,12 @@ from airflow_provider_raydp_spcs.cluster.errors import (
     ClusterNotReadyError,
     NameTakenError,
 )
+from airflow_provider_raydp_spcs.cluster.resting import Resting
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError, SpcsError
-from airflow_provider_raydp_spcs.spcs.service_info import GOING, UP, ContainerInfo, ContainerStatus, ServiceInfo
+from airflow_provider_raydp_spcs.spcs.service_info import ASLEEP, GOING, UP, ContainerInfo, ContainerStatus, ServiceInfo
 from airflow_provider_raydp_spcs.spcs.services import Service
 
 Progress = Callable[[str], None]
@@ -48,7 +50,7 @@ class Made:
     services: list[str] = field(default_factory=list)
 
 
-class Clusters:
+class Clusters(Resting):
     """The clusters of one schema.
 
     :param client: whose session has the role that owns them.
@@ -66,9 +68,9 @@ class Clusters:
     ) -> None:
         self._client, self._database, self._schema, self._sleep = client, database, schema, sleep
 
-    def blueprint(self, config: ClusterConfig, *, owner: str = "", run: str = "") -> Blueprint:
+    def blueprint(self, config: ClusterConfig, *, owner: str = "", run: str = "", expires: str = "") -> Blueprint:
         """What :meth:`create` would ask for."""
-        return draw(config, *self._scope(config), owner=owner, run=run)
+        return draw(config, *self._scope(config), owner=owner, run=run, expires=expires)
 
     def create(
         self,
@@ -76,19 +78,22 @@ class Clusters:
         *,
         owner: str = "",
         run: str = "",
+        expires: str | None = None,
         made: Made | None = None,
         progress: Progress = lambda line: None,
     ) -> None:
         """Ask for all pools and services at once; they come up by themselves, see :meth:`wait_until_ready`.
 
         What exists already is used as it is, or altered where it was asked for differently. On failure everything that
-        this call made is taken back.
+        this call made is taken back. A cluster that sleeps is woken.
 
+        :param expires: written on what is made or altered; by default the configuration's ``max_life_seconds`` from now.
         :param made: filled with what this call makes, before it is made, so that the caller may take it back later.
         :raises SpcsError: Snowflake refuses something.
         :raises NameTakenError: a name is in use by something that is not this cluster.
         """
-        blueprint = self.blueprint(config, owner=owner, run=run)
+        expires = _expires(config) if expires is None else expires
+        blueprint = self.blueprint(config, owner=owner, run=run, expires=expires)
         self._wait_while_going(config.name, progress)
         made = Made() if made is None else made
         try:
@@ -99,6 +104,8 @@ class Clusters:
             for service in blueprint.services:
                 own = service.name.rpartition(".")[2]
                 self._ensure_service(service, services.get(own), made, progress)
+            if any(service.status in ASLEEP for service in services.values()):
+                self.resume(config.name, progress=progress)
         except BaseException:
             self.take_back(made, progress)
             raise
@@ -179,7 +186,7 @@ class Clusters:
             self._client.services.drop(_full(service), force=True)
             progress(f"dropping service {service.name}")
         self._wait_while_going(name, progress, timeout)
-        pools = [pool for pool in self._client.compute_pools.show(f"{name.upper()}_") if _belongs(pool.comment, name)]
+        pools = self._pools(name)
         for pool in pools:
             self._client.compute_pools.stop_all(pool.name)
             self._client.compute_pools.drop(pool.name)
@@ -234,6 +241,9 @@ class Clusters:
     def _services(self, name: str) -> list[ServiceInfo]:
         found = self._client.services.show(f"{name.upper()}_", schema=".".join(self._scope()))
         return [service for service in found if _belongs(service.comment, name)]
+
+    def _pools(self, name: str) -> list[ComputePoolInfo]:
+        return [pool for pool in self._client.compute_pools.show(f"{name.upper()}_") if _belongs(pool.comment, name)]
 
     def _endpoints_open(self, status: ClusterStatus) -> bool:
         for state in status.services:
@@ -301,5 +311,12 @@ def _belongs(comment: str, cluster: str) -> bool:
     return found is not None and found.cluster == cluster.upper()
 
 
+def _expires(config: ClusterConfig) -> str:
+    if config.max_life_seconds is None:
+        return ""
+    moment = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=config.max_life_seconds)
+    return moment.isoformat(timespec="seconds")
+
+
 def _full(service: ServiceInfo) -> str:
-    return f"{service.database_name}.{service.schema_name}.{service.name}"
+    return service.full_name

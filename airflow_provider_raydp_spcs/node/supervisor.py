@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 from types import FrameType
 
-from airflow_provider_raydp_spcs.node import health
+from airflow_provider_raydp_spcs.node import health, lifetime
 from airflow_provider_raydp_spcs.node.address import own_address
 from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, NodeError
 from airflow_provider_raydp_spcs.node.java import find_java, write_jvm_options
@@ -47,6 +47,8 @@ def _run(settings: NodeSettings) -> int:
         say(f"starting Ray as {settings.role} of cluster {settings.cluster or '(no name)'} at {address}")
         process = subprocess.Popen(ray_command(settings, address), env=environment)
         stopping.watch(process)
+        if settings.role is Role.HEAD:
+            lifetime.start(settings, address, say)
         code = process.wait()
     finally:
         server.shutdown()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 from airflow_provider_raydp_spcs.spcs import rows, sql
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
@@ -29,6 +30,10 @@ class ComputePoolState(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> ComputePoolState:
         return cls.UNKNOWN
+
+
+ASLEEP: Final = frozenset({ComputePoolState.STOPPING, ComputePoolState.SUSPENDED})
+"""The pool has no nodes until it is resumed, or soon will have none."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,10 @@ class ComputePool:
 
 @dataclass(frozen=True)
 class ComputePoolInfo:
-    """What SHOW COMPUTE POOLS tells of one pool; ``error_code`` and ``status_message`` come from DESCRIBE only."""
+    """What SHOW COMPUTE POOLS tells of one pool; ``error_code`` and ``status_message`` come from DESCRIBE only.
+
+    :param created_on: with time zone.
+    """
 
     name: str
     state: ComputePoolState
@@ -75,6 +83,7 @@ class ComputePoolInfo:
     comment: str
     error_code: str | None = None
     status_message: str | None = None
+    created_on: dt.datetime | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -94,6 +103,7 @@ class ComputePoolInfo:
             comment=rows.text(row, "comment"),
             error_code=rows.optional(row, "error_code"),
             status_message=rows.optional(row, "status_message"),
+            created_on=rows.moment(row, "created_on"),
         )
 
 

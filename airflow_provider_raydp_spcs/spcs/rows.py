@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from airflow_provider_raydp_spcs.spcs.session import Row
@@ -21,6 +22,15 @@ def optional(row: Row, column: str) -> str | None:
 def number(row: Row, column: str) -> int:
     """A column as a whole number; NULL is 0."""
     return int(row.get(column) or 0)
+
+
+def moment(row: Row, column: str) -> dt.datetime | None:
+    """A timestamp, always with a time zone: UTC where none came with it; None for NULL and a missing column."""
+    value = row.get(column)
+    if not value:
+        return None
+    found = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 def truth(row: Row, column: str) -> bool:

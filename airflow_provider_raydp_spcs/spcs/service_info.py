@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
@@ -40,6 +41,8 @@ UP: Final = frozenset({ServiceStatus.RUNNING, ServiceStatus.READY})
 BROKEN: Final = frozenset({ServiceStatus.FAILED, ServiceStatus.INTERNAL_ERROR})
 """The service will not come up by waiting."""
 GOING: Final = frozenset({ServiceStatus.DELETING, ServiceStatus.DELETED})
+ASLEEP: Final = frozenset({ServiceStatus.SUSPENDING, ServiceStatus.SUSPENDED})
+"""The service has no containers until it is resumed, or soon will have none."""
 
 
 class ContainerStatus(StrEnum):
@@ -59,7 +62,10 @@ class ContainerStatus(StrEnum):
 
 @dataclass(frozen=True)
 class ServiceInfo:
-    """One row of SHOW SERVICES or DESCRIBE SERVICE; ``spec`` comes from DESCRIBE only."""
+    """One row of SHOW SERVICES or DESCRIBE SERVICE; ``spec`` comes from DESCRIBE only.
+
+    :param created_on: when the service was created, with time zone; restarts and upgrades do not change it.
+    """
 
     name: str
     status: ServiceStatus
@@ -73,6 +79,7 @@ class ServiceInfo:
     comment: str
     spec_digest: str
     spec: str | None = None
+    created_on: dt.datetime | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -90,7 +97,13 @@ class ServiceInfo:
             comment=rows.text(row, "comment"),
             spec_digest=rows.text(row, "spec_digest"),
             spec=rows.optional(row, "spec"),
+            created_on=rows.moment(row, "created_on"),
         )
+
+    @property
+    def full_name(self) -> str:
+        """``DATABASE.SCHEMA.NAME``."""
+        return f"{self.database_name}.{self.schema_name}.{self.name}"
 
 
 @dataclass(frozen=True)

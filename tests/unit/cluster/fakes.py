@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolInfo, ComputePoolState
-from airflow_provider_raydp_spcs.spcs.errors import CapacityError, ObjectDoesNotExistError
+from airflow_provider_raydp_spcs.spcs.errors import CapacityError, ObjectDoesNotExistError, SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.service_info import (
     ContainerInfo,
     ContainerStatus,
@@ -38,6 +38,14 @@ class FakePools:
     def alter(self, name: str, **values: Any) -> None:
         self.calls.append(f"alter pool {name} {sorted(values)}")
         self.there[name] = replace(self.there[name], **values)
+
+    def suspend(self, name: str) -> None:
+        self.calls.append(f"suspend pool {name}")
+        self.there[name] = replace(self.there[name], state=ComputePoolState.SUSPENDED)
+
+    def resume(self, name: str) -> None:
+        self.calls.append(f"resume pool {name}")
+        self.there[name] = replace(self.there[name], state=ComputePoolState.STARTING)
 
     def stop_all(self, name: str) -> None:
         self.calls.append(f"stop all {name}")
@@ -82,10 +90,24 @@ class FakeServices:
         self.calls.append(f"alter service {short}")
         self.there[short] = replace(self.there[short], comment=values["comment"])
 
+    def suspend(self, name: str) -> None:
+        short = name.rpartition(".")[2]
+        self.calls.append(f"suspend service {short}")
+        if short == self.fail_on:
+            raise SnowflakeUnreachableError("nobody there")
+        self.there[short] = replace(self.there[short], status=ServiceStatus.SUSPENDED)
+
+    def resume(self, name: str) -> None:
+        short = name.rpartition(".")[2]
+        self.calls.append(f"resume service {short}")
+        self.there[short] = replace(self.there[short], status=ServiceStatus.PENDING)
+
     def drop(self, name: str, *, force: bool) -> None:
         assert force
         short = name.rpartition(".")[2]
         self.calls.append(f"drop service {short}")
+        if short == self.fail_on:
+            raise SnowflakeUnreachableError("nobody there")
         if short in self.there:
             self.there[short] = replace(self.there[short], status=ServiceStatus.DELETING)
 
