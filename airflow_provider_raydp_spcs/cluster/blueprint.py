@@ -35,6 +35,8 @@ RAY_DIR: Final = "/raydp/ray"
 SESSION_DIR: Final = "/raydp/session"
 CONTAINER: Final = "raydp"
 READY_PATH: Final = "/ready"
+HEAD: Final = "HEAD"
+"""Group of the head's service and pool."""
 MONITORING_FAMILY: Final = "CPU_X64_S"
 
 
@@ -62,11 +64,12 @@ def draw(
     """The pools and services of a cluster.
 
     :param database: of services, stages and images where the configuration names none.
-    :param owner: written into every COMMENT, with ``run`` and ``expires``.
+    :param owner: written into every COMMENT, with ``run`` and ``expires``
+        (see :class:`~airflow_provider_raydp_spcs.cluster.comment.ClusterComment`).
     :raises InvalidSpecificationError: what would be sent breaks a rule of Snowflake's.
     """
     scope = f"{sql.identifier(config.database or database)}.{sql.identifier(config.schema or schema)}"
-    draft = _Draft(config, scope, owner, run, expires)
+    draft = _Draft(config, scope, ClusterComment(config.name, "", owner, run, expires=expires))
     groups = [draft.head(), *(draft.worker(group) for group in config.worker_groups)]
     if config.monitoring:
         groups += draft.monitoring()
@@ -80,9 +83,7 @@ def draw(
 class _Draft:
     config: ClusterConfig
     scope: str
-    owner: str
-    run: str
-    expires: str
+    comment: ClusterComment
 
     def head(self) -> tuple[ComputePool, Service]:
         config, head = self.config, self.config.head
@@ -96,18 +97,11 @@ class _Draft:
             *_node_endpoints(),
         )
         switches = {"RAYDP_NOTEBOOK": "1"} if config.notebook else {}
-        if config.max_life_seconds is not None:
-            switches["RAYDP_MAX_LIFE_SECONDS"] = str(config.max_life_seconds)
-        if config.max_idle_seconds is not None:
-            switches |= {
-                "RAYDP_MAX_IDLE_SECONDS": str(config.max_idle_seconds),
-                "RAYDP_IDLE_ACTION": config.idle_action,
-            }
-        return self._group("HEAD", head, "raydp_head", endpoints, 1, head.num_cpus, {}, switches)
+        return self._group(HEAD, head, "raydp_head", endpoints, 1, head.num_cpus, {}, {**switches, **_limits(config)})
 
     def worker(self, group: WorkerGroup) -> tuple[ComputePool, Service]:
         image = "raydp_worker" if group.is_spark else "raydp_custom_worker"
-        head = service_name(self.config.name, "HEAD").lower().replace("_", "-")
+        head = service_name(self.config.name, HEAD).lower().replace("_", "-")
         env = {"RAYDP_HEAD_ADDRESS": f"{head}:{ports.GCS}"}
         cpus = group.family.vcpus
         return self._group(
@@ -115,7 +109,7 @@ class _Draft:
         )
 
     def monitoring(self) -> list[tuple[ComputePool, Service]]:
-        head = service_name(self.config.name, "HEAD").lower().replace("_", "-")
+        head = service_name(self.config.name, HEAD).lower().replace("_", "-")
         prometheus = service_name(self.config.name, "PROMETHEUS").lower().replace("_", "-")
         return [
             self._monitor(
@@ -206,7 +200,7 @@ class _Draft:
             min_nodes=count,
             max_nodes=count,
             auto_suspend_secs=self.config.auto_suspend_secs,
-            comment=str(self._comment(group)),
+            comment=str(replace(self.comment, group=group)),
             tags=self.config.tags,
         )
 
@@ -221,10 +215,7 @@ class _Draft:
             tags=self.config.tags,
         )
         digest = hashlib.sha256(specification.to_yaml().encode()).hexdigest()[:16]
-        return replace(service, comment=str(self._comment(group, digest)))
-
-    def _comment(self, group: str, digest: str = "") -> ClusterComment:
-        return ClusterComment(self.config.name, group, self.owner, self.run, digest, self.expires)
+        return replace(service, comment=str(replace(self.comment, group=group, digest=digest)))
 
     def _image(self, name: str, own: str | None) -> str:
         if own is not None and own.startswith("/"):
@@ -235,6 +226,13 @@ class _Draft:
     def _in_scope(self, name: str) -> str:
         parts = sql.qualified(name).split(".")
         return ".".join([*self.scope.split(".")[: 3 - len(parts)], *parts])
+
+
+def _limits(config: ClusterConfig) -> dict[str, str]:
+    """What the head's dead-man's switch needs; nothing where no limit is set."""
+    limits = {"RAYDP_MAX_LIFE_SECONDS": config.max_life_seconds, "RAYDP_MAX_IDLE_SECONDS": config.max_idle_seconds}
+    env = {name: str(seconds) for name, seconds in limits.items() if seconds is not None}
+    return {**env, "RAYDP_IDLE_ACTION": config.idle_action} if "RAYDP_MAX_IDLE_SECONDS" in env else env
 
 
 def _node_endpoints() -> tuple[Endpoint, ...]:

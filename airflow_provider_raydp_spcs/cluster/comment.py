@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -16,7 +17,7 @@ class ClusterComment:
     :param owner: who asked for the cluster, such as a DAG's id.
     :param run: for which run.
     :param digest: of what was asked for, to tell whether it is still the same.
-    :param expires: when the reaper may delete it, as UTC in ISO 8601; empty for never.
+    :param expires: from when on anybody may delete the cluster, as UTC ISO 8601 in seconds; empty for never.
     """
 
     cluster: str
@@ -25,6 +26,15 @@ class ClusterComment:
     run: str = ""
     digest: str = ""
     expires: str = ""
+
+    @property
+    def expiry(self) -> dt.datetime | None:
+        """The moment in ``expires``; None for never, and for a text that is none, for then nothing may be deleted."""
+        try:
+            moment = dt.datetime.fromisoformat(self.expires)
+        except ValueError:
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
     def __str__(self) -> str:
         return json.dumps({_KEY: {key: value for key, value in asdict(self).items() if value}}, sort_keys=True)

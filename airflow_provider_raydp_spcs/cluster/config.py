@@ -16,10 +16,11 @@ from airflow_provider_raydp_spcs.version import __version__
 MAX_NAME: Final = 40
 """Longest name of a cluster; with the longest group behind it, it still makes a DNS label."""
 MAX_GROUP: Final = 20
-SHORTEST_LIFE: Final = 60
-LONGEST_LIFE: Final = 31_536_000
-IDLE_ACTIONS: Final = frozenset({"suspend", "drop"})
 RESERVED_GROUPS: Final = frozenset({"HEAD", "PROMETHEUS", "GRAFANA", "MONITORING"})
+MIN_LIMIT_SECONDS: Final = 60
+MAX_LIMIT_SECONDS: Final = 31_536_000
+"""Shortest and longest life and idleness that may be asked for; the longest is a year."""
+IDLE_ACTIONS: Final = ("suspend", "drop")
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,10 @@ class ClusterConfig:
     :param monitoring: run Prometheus and Grafana beside the head.
     :param notebook: run Jupyter Lab on the head.
     :param auto_suspend_secs: idle seconds after which the pools release their nodes.
+    :param max_life_seconds: age at which the cluster is dropped, whatever runs on it; None for never.
+    :param max_idle_seconds: seconds without any Ray job after which ``idle_action`` is done; None for never.
+    :param idle_action: ``suspend`` keeps services and pools without nodes, ``drop`` removes them.
     :param tags: Snowflake tags for services and pools.
-    :param max_life_seconds: after which the cluster is dropped by its own head, and may be deleted by the reaper, whatever
-        has become of Airflow.
-    :param max_idle_seconds: without a running job, after which the head does what ``idle_action`` says.
-    :param idle_action: ``suspend`` or ``drop``.
     :raises ClusterConfigError, InvalidIdentifierError, InvalidValueError, UnknownInstanceFamilyError: at construction.
     """
 
@@ -145,20 +145,12 @@ class ClusterConfig:
     monitoring: bool = False
     notebook: bool = False
     auto_suspend_secs: int = 600
-    tags: Mapping[str, str] = field(default_factory=dict)
     max_life_seconds: int | None = None
     max_idle_seconds: int | None = None
     idle_action: str = "suspend"
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for kind in ("max_life_seconds", "max_idle_seconds"):
-            if getattr(self, kind) is not None:
-                sql.count(
-                    getattr(self, kind), f"{kind} of cluster {self.name}", minimum=SHORTEST_LIFE, maximum=LONGEST_LIFE
-                )
-        if self.idle_action not in IDLE_ACTIONS:
-            msg = f"idle_action of cluster {self.name} is {self.idle_action!r}; allowed are {sorted(IDLE_ACTIONS)}"
-            raise ClusterConfigError(msg)
         _check_name(self.name, "cluster name", MAX_NAME)
         object.__setattr__(self, "name", self.name.upper())
         object.__setattr__(self, "worker_groups", tuple(self.worker_groups))
@@ -177,6 +169,12 @@ class ClusterConfig:
                 sql.identifier(getattr(self, kind), kind)
         for integration in self.external_access_integrations:
             sql.qualified(integration, "external access integration")
+        for limit in ("max_life_seconds", "max_idle_seconds"):
+            if getattr(self, limit) is not None:
+                sql.count(getattr(self, limit), limit, minimum=MIN_LIMIT_SECONDS, maximum=MAX_LIMIT_SECONDS)
+        if self.idle_action not in IDLE_ACTIONS:
+            msg = f"idle_action of cluster {self.name} is {self.idle_action!r}; allowed are {', '.join(IDLE_ACTIONS)}"
+            raise ClusterConfigError(msg)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values, for templates and JSON."""

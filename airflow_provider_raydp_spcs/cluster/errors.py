@@ -27,6 +27,10 @@ class ClusterNotDeletedError(ClusterError):
     """Services were dropped, but did not go in time."""
 
 
+class ClustersNotReapedError(ClusterError):
+    """Some clusters could not be reaped; the message has every one with its reason. The others were reaped."""
+
+
 class NameTakenError(ClusterError):
     """A service or pool of the name exists and does not belong to this cluster."""
 
@@ -37,7 +41,3 @@ class ClusterConflictError(ClusterError):
 
 class WorkerGroupNotFoundError(ClusterError):
     """The cluster has no worker group of this name."""
-
-
-class ReapingFailedError(ClusterError):
-    """Some expired clusters could not be deleted; the message names each."""

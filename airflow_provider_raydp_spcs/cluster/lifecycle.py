@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from airflow_provider_raydp_spcs.cluster.status import (
     ClusterStatus,
     ServiceState,
     Target,
-    full_name,
     not_found,
     overdue,
     tell_changes,
@@ -71,7 +71,7 @@ class Clusters:
         *,
         owner: str = "",
         run: str = "",
-        expires: str = "",
+        expires: str | None = None,
         progress: Progress = lambda line: None,
     ) -> None:
         """Ask for all pools and services at once; they come up by themselves, see :meth:`wait_for`.
@@ -81,13 +81,14 @@ class Clusters:
 
         :param owner: who asks; written into every COMMENT.
         :param run: for which run; :meth:`take_back` goes by both.
-        :param expires: when the reaper may delete it, as UTC in ISO 8601.
+        :param expires: when the reaper may delete it, as UTC in ISO 8601; by default after ``max_life_seconds``.
         :raises SpcsError: Snowflake refuses something.
         :raises NameTakenError: a name is in use by something that is not this cluster.
         :raises ClusterConflictError: the cluster exists with another configuration, and is somebody else's.
         """
+        expires = expiry_of(config) if expires is None else expires
         blueprint = self.blueprint(config, owner=owner, run=run, expires=expires)
-        self._wait_while_going(config.name, progress)
+        self.wait_while_going(config.name, progress)
         creation = Creation(self.client, config.name, progress)
         pools, services = self.client.compute_pools.show(f"{config.name}_"), self._services(config.name)
         act = creation.plan(blueprint, pools, services)
@@ -157,7 +158,7 @@ class Clusters:
         containers: tuple[ContainerInfo, ...] = ()
         if service.status not in UP:
             with contextlib.suppress(ObjectDoesNotExistError):
-                containers = tuple(self.client.services.containers(full_name(service)))
+                containers = tuple(self.client.services.containers(service.full_name))
         return ServiceState(service, containers)
 
     def status(self, name: str) -> ClusterStatus:
@@ -188,7 +189,7 @@ class Clusters:
         """
         found = {}
         for service in self.status(name).services:
-            for endpoint in self.client.services.endpoints(full_name(service.service)):
+            for endpoint in self.client.services.endpoints(service.service.full_name):
                 if endpoint.is_public and endpoint.ingress_host:
                     found[endpoint.name] = f"https://{endpoint.ingress_host}"
         return found
@@ -210,14 +211,14 @@ class Clusters:
         :raises ClusterNotDeletedError: services did not go in time; call again.
         """
         services = self.drop_services(name, progress)
-        self._wait_while_going(name, progress, timeout)
+        self.wait_while_going(name, progress, timeout)
         return Deleted(tuple(services), tuple(self.drop_pools(name, progress)))
 
     def drop_services(self, name: str, progress: Progress = lambda line: None) -> list[str]:
         """Drop the cluster's services, without waiting until they are gone; answer their names."""
         services = [service for service in self._services(name) if service.status not in GOING]
         for service in services:
-            self.client.services.drop(full_name(service), force=True)
+            self.client.services.drop(service.full_name, force=True)
             progress(f"dropping service {service.name}")
         return [service.name for service in services]
 
@@ -245,7 +246,7 @@ class Clusters:
             return found is not None and (found.cluster, found.owner, found.run) == (name.upper(), owner, run)
 
         with contextlib.suppress(SpcsError, ClusterNotDeletedError):
-            services = [full_name(each) for each in self._services(name) if is_ours(each.comment)]
+            services = [each.full_name for each in self._services(name) if is_ours(each.comment)]
             for service in services:
                 _try(partial(self.client.services.drop, service, force=True), f"service {service}", progress)
             self._wait_while_gone(services)
@@ -262,7 +263,7 @@ class Clusters:
                     if container.status is not ContainerStatus.READY:
                         where = f"{state.service.name} {container.instance_id} {container.container_name}"
                         with contextlib.suppress(SpcsError):
-                            full = full_name(state.service)
+                            full = state.service.full_name
                             text = self.client.services.logs(
                                 full, container.instance_id, container.container_name, lines=lines
                             )
@@ -284,7 +285,7 @@ class Clusters:
 
     def _endpoints_open(self, status: ClusterStatus) -> bool:
         for state in status.services:
-            for endpoint in self.client.services.endpoints(full_name(state.service)):
+            for endpoint in self.client.services.endpoints(state.service.full_name):
                 if endpoint.is_public and not endpoint.ingress_host:
                     return False
         return True
@@ -298,7 +299,7 @@ class Clusters:
             if left:
                 self._sleep(min(0.5, POLL_SECONDS))
 
-    def _wait_while_going(self, name: str, progress: Progress, timeout: float = DELETE_TIMEOUT) -> None:
+    def wait_while_going(self, name: str, progress: Progress, timeout: float = DELETE_TIMEOUT) -> None:
         """Wait until services that are being dropped are gone."""
         deadline = time.monotonic() + timeout
         told = False
@@ -310,6 +311,13 @@ class Clusters:
                 msg = f"the services {going} of cluster {name.upper()} are still being dropped after {timeout:g} s; try again"
                 raise ClusterNotDeletedError(msg)
             self._sleep(min(0.5, POLL_SECONDS))
+
+
+def expiry_of(config: ClusterConfig) -> str:
+    """When a cluster that is made now may be deleted by anybody, as UTC in ISO 8601; empty for never."""
+    if config.max_life_seconds is None:
+        return ""
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=config.max_life_seconds)).isoformat(timespec="seconds")
 
 
 def _belongs(comment: str, cluster: str) -> bool:

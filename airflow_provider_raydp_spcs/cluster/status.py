@@ -99,11 +99,6 @@ class ClusterStatus:
         return [str(each) for each in self.services]
 
 
-def full_name(service: ServiceInfo) -> str:
-    """``database.schema.name``."""
-    return f"{service.database_name}.{service.schema_name}.{service.name}"
-
-
 def tell_changes(status: ClusterStatus, told: Sequence[str], progress: Callable[[str], None]) -> list[str]:
     """Tell the lines that were not told at the last look; answer those of this look."""
     lines = status.lines()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from airflow_provider_raydp_spcs.cluster.comment import cluster_of
-from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState, full_name
+from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState
 from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.service_info import UP, ServiceInfo
 from airflow_provider_raydp_spcs.watching import Follower, Watch
@@ -61,7 +61,7 @@ class SchemaWatch(Watch[ClusterStatus]):
         states: dict[str, ServiceState] = {}
         waiting: list[str] = []
         for service in found:
-            name, before = full_name(service), self._known.get(full_name(service))
+            name, before = service.full_name, self._known.get(service.full_name)
             if service.status in UP:
                 states[name] = ServiceState(service)
             elif before is None or before.service.status != service.status:
@@ -79,7 +79,7 @@ class SchemaWatch(Watch[ClusterStatus]):
             follower.queue.put_nowait(ClusterStatus(follower.name, tuple(own)))
 
     async def _ask(self, service: ServiceInfo) -> ServiceState:
-        self._asked[full_name(service)] = self._looked
+        self._asked[service.full_name] = self._looked
         return await self._looks.state(service)
 
     async def rest(self) -> None:

@@ -15,5 +15,9 @@ class JavaNotFoundError(NodeError):
     """No Java 17 or newer is to be had."""
 
 
+class JobsUnknownError(NodeError):
+    """Ray does not tell which jobs there are."""
+
+
 class HeadUnreachableError(NodeError):
     """The head of the cluster does not answer."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from airflow_provider_raydp_spcs.cluster.config import IDLE_ACTIONS
 from airflow_provider_raydp_spcs.node.errors import SettingError
 
 # Ray's sockets lie in <temp dir>/session_<date>_<time>_<microseconds>_<pid>/sockets/plasma_store,
@@ -35,6 +36,7 @@ class NodeSettings:
     :param ray_dir: Ray's temporary folder.
     :param head_address: ``name:port`` of the head's GCS; None on the head.
     :param head_timeout: seconds that a worker waits for its head.
+    :param max_life_seconds: see :mod:`airflow_provider_raydp_spcs.node.lifetime`, as for the two below; None for never.
     """
 
     role: Role
@@ -48,6 +50,9 @@ class NodeSettings:
     ray_dir: Path
     head_address: str | None
     head_timeout: float
+    max_life_seconds: int | None
+    max_idle_seconds: int | None
+    idle_action: str
 
     @classmethod
     def read(cls, role: Role, environment: Mapping[str, str]) -> NodeSettings:
@@ -66,6 +71,10 @@ class NodeSettings:
         if role is not Role.HEAD and not (head and head.rpartition(":")[2].isdigit()):
             msg = f"RAYDP_HEAD_ADDRESS is {head!r}; a {role} needs the head's name:port, such as my-cluster-head:6379"
             raise SettingError(msg)
+        action = environment.get("RAYDP_IDLE_ACTION") or IDLE_ACTIONS[0]
+        if action not in IDLE_ACTIONS:
+            msg = f"RAYDP_IDLE_ACTION is {action!r}; allowed are {', '.join(IDLE_ACTIONS)}"
+            raise SettingError(msg)
         return cls(
             role=role,
             cluster=environment.get("RAYDP_CLUSTER", ""),
@@ -78,6 +87,9 @@ class NodeSettings:
             ray_dir=ray_dir,
             head_address=None if role is Role.HEAD else head,
             head_timeout=float(_whole(environment, "RAYDP_HEAD_TIMEOUT_SECONDS", 120) or 0),
+            max_life_seconds=_whole(environment, "RAYDP_MAX_LIFE_SECONDS", None),
+            max_idle_seconds=_whole(environment, "RAYDP_MAX_IDLE_SECONDS", None),
+            idle_action=action,
         )
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 from types import FrameType
 
-from airflow_provider_raydp_spcs.node import health, job_files
+from airflow_provider_raydp_spcs.node import health, job_files, lifetime
 from airflow_provider_raydp_spcs.node.address import own_address
 from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, NodeError
 from airflow_provider_raydp_spcs.node.java import find_java, write_jvm_options
@@ -50,6 +50,8 @@ def _run(settings: NodeSettings) -> int:
         say(f"starting Ray as {settings.role} of cluster {settings.cluster or '(no name)'} at {address}")
         process = subprocess.Popen(ray_command(settings, address), env=environment)
         stopping.watch(process)
+        if settings.role is Role.HEAD:
+            lifetime.start(settings, address, say)
         code = process.wait()
     finally:
         for server in servers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_raydp_spcs.cluster import leasing
@@ -69,7 +68,7 @@ class CreateRayDPClusterOperator(ClusterTask):
             leasing.take(hook.client, config.name, leasing.holder(owner, run), owner, run, self.lease_seconds, self.say)
         self._made_by = (owner, run)
         try:
-            hook.clusters.create(config, owner=owner, run=run, expires=_expiry(config), progress=self.say)
+            hook.clusters.create(config, owner=owner, run=run, progress=self.say)
         except BaseException:
             self._give_back(hook)
             raise
@@ -119,9 +118,3 @@ class CreateRayDPClusterOperator(ClusterTask):
 
     def _config(self, name: str) -> ClusterConfig:
         return ClusterConfig.from_mapping({**self.cluster, "name": name})
-
-
-def _expiry(config: ClusterConfig) -> str:
-    if config.max_life_seconds is None:
-        return ""
-    return (datetime.now(UTC) + timedelta(seconds=config.max_life_seconds)).isoformat(timespec="seconds")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -56,9 +56,6 @@ class ReapRayDPClustersOperator(BaseOperator):
         del context
         scope = SpcsScope(self.snowflake_conn_id, self.database, self.schema, self.role, self.warehouse)
         with scope.hook() as hook:
-            found = find_expired(hook.clusters, owner=self.cluster_owner, max_age=self.max_age)
-            for expired in found:
-                self.log.info("%s", expired)
-            if self.only_tell:
-                return [expired.cluster for expired in found]
-            return reap(hook.clusters, found, lambda line: self.log.info("%s", line))
+            found = find_expired(hook.client, datetime.now(UTC), max_age=self.max_age, owner=self.cluster_owner)
+            reaped = reap(hook.clusters, found, dry_run=self.only_tell, progress=lambda line: self.log.info("%s", line))
+            return [each.cluster for each in reaped]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 from airflow_provider_raydp_spcs.spcs import rows, sql
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
@@ -30,6 +30,10 @@ class ComputePoolState(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> ComputePoolState:
         return cls.UNKNOWN
+
+
+ASLEEP: Final = frozenset({ComputePoolState.STOPPING, ComputePoolState.SUSPENDED})
+"""The pool has no nodes until it is resumed, or soon will have none."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,10 @@ class ComputePool:
 
 @dataclass(frozen=True)
 class ComputePoolInfo:
-    """What SHOW COMPUTE POOLS tells of one pool; ``error_code`` and ``status_message`` come from DESCRIBE only."""
+    """What SHOW COMPUTE POOLS tells of one pool; ``error_code`` and ``status_message`` come from DESCRIBE only.
+
+    :param created_on: with time zone.
+    """
 
     name: str
     state: ComputePoolState
@@ -72,11 +79,11 @@ class ComputePoolInfo:
     idle_nodes: int
     target_nodes: int
     auto_suspend_secs: int
-    created_on: datetime | None
     owner: str
     comment: str
     error_code: str | None = None
     status_message: str | None = None
+    created_on: dt.datetime | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -92,11 +99,11 @@ class ComputePoolInfo:
             idle_nodes=rows.number(row, "idle_nodes"),
             target_nodes=rows.number(row, "target_nodes"),
             auto_suspend_secs=rows.number(row, "auto_suspend_secs"),
-            created_on=rows.moment(row, "created_on"),
             owner=rows.text(row, "owner"),
             comment=rows.text(row, "comment"),
             error_code=rows.optional(row, "error_code"),
             status_message=rows.optional(row, "status_message"),
+            created_on=rows.moment(row, "created_on"),
         )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
@@ -40,9 +40,9 @@ UP: Final = frozenset({ServiceStatus.RUNNING, ServiceStatus.READY})
 """The service answers."""
 BROKEN: Final = frozenset({ServiceStatus.FAILED, ServiceStatus.INTERNAL_ERROR})
 """The service will not come up by waiting."""
-ASLEEP: Final = frozenset({ServiceStatus.SUSPENDING, ServiceStatus.SUSPENDED})
-"""The service has no containers, and keeps its place."""
 GOING: Final = frozenset({ServiceStatus.DELETING, ServiceStatus.DELETED})
+ASLEEP: Final = frozenset({ServiceStatus.SUSPENDING, ServiceStatus.SUSPENDED})
+"""The service has no containers until it is resumed, or soon will have none."""
 
 
 class ContainerStatus(StrEnum):
@@ -62,7 +62,10 @@ class ContainerStatus(StrEnum):
 
 @dataclass(frozen=True)
 class ServiceInfo:
-    """One row of SHOW SERVICES or DESCRIBE SERVICE; ``spec`` comes from DESCRIBE only."""
+    """One row of SHOW SERVICES or DESCRIBE SERVICE; ``spec`` comes from DESCRIBE only.
+
+    :param created_on: when the service was created, with time zone; restarts and upgrades do not change it.
+    """
 
     name: str
     status: ServiceStatus
@@ -73,10 +76,10 @@ class ServiceInfo:
     dns_name: str
     current_instances: int
     target_instances: int
-    created_on: datetime | None
     comment: str
     spec_digest: str
     spec: str | None = None
+    created_on: dt.datetime | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -91,11 +94,16 @@ class ServiceInfo:
             dns_name=rows.text(row, "dns_name"),
             current_instances=rows.number(row, "current_instances"),
             target_instances=rows.number(row, "target_instances"),
-            created_on=rows.moment(row, "created_on"),
             comment=rows.text(row, "comment"),
             spec_digest=rows.text(row, "spec_digest"),
             spec=rows.optional(row, "spec"),
+            created_on=rows.moment(row, "created_on"),
         )
+
+    @property
+    def full_name(self) -> str:
+        """``DATABASE.SCHEMA.NAME``."""
+        return f"{self.database_name}.{self.schema_name}.{self.name}"
 
 
 @dataclass(frozen=True)

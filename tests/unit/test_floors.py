@@ -17,7 +17,7 @@ ALLOWED: dict[str, set[str]] = {
     "spcs": set(),
     "cluster": {"spcs"},
     "jobs": {"spcs"},
-    "node": set(),
+    "node": {"cluster", "spcs", "runtime"},
     "runtime": {"spcs"},
     "local": {"spcs"},
     "hooks": {"cluster", "jobs", "spcs"},

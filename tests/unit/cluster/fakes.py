@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolInfo, ComputePoolState
-from airflow_provider_raydp_spcs.spcs.errors import CapacityError, ObjectDoesNotExistError
+from airflow_provider_raydp_spcs.spcs.errors import CapacityError, ObjectDoesNotExistError, SnowflakeUnreachableError
+from airflow_provider_raydp_spcs.spcs.leases import Lease
 from airflow_provider_raydp_spcs.spcs.service_info import (
     ContainerInfo,
     ContainerStatus,
@@ -32,20 +34,20 @@ class FakePools:
         self.there[pool.name] = ComputePoolInfo(
             name=pool.name, state=ComputePoolState.IDLE, min_nodes=pool.min_nodes, max_nodes=pool.max_nodes,
             instance_family=pool.instance_family, auto_suspend_secs=pool.auto_suspend_secs, owner="R",
-            comment=pool.comment or "", created_on=None, **values,
+            comment=pool.comment or "", **values,
         )  # fmt: skip
 
     def alter(self, name: str, **values: Any) -> None:
         self.calls.append(f"alter pool {name} {sorted(values)}")
         self.there[name] = replace(self.there[name], **values)
 
-    def resume(self, name: str) -> None:
-        self.calls.append(f"resume pool {name}")
-        self.there[name] = replace(self.there[name], state=ComputePoolState.STARTING)
-
     def suspend(self, name: str) -> None:
         self.calls.append(f"suspend pool {name}")
         self.there[name] = replace(self.there[name], state=ComputePoolState.SUSPENDED)
+
+    def resume(self, name: str) -> None:
+        self.calls.append(f"resume pool {name}")
+        self.there[name] = replace(self.there[name], state=ComputePoolState.STARTING)
 
     def stop_all(self, name: str) -> None:
         self.calls.append(f"stop all {name}")
@@ -75,7 +77,7 @@ class FakeServices:
         self.there[name] = ServiceInfo(
             name=name, status=ServiceStatus.PENDING, database_name="D", schema_name="S", owner="R",
             compute_pool=service.compute_pool, dns_name="", current_instances=0, target_instances=service.instances,
-            created_on=None, comment=service.comment or "", spec_digest="",
+            comment=service.comment or "", spec_digest="",
         )  # fmt: skip
 
     def become(self, status: ServiceStatus) -> None:
@@ -91,16 +93,24 @@ class FakeServices:
         changes = {"comment": values["comment"]} if "comment" in values else {}
         self.there[short] = replace(self.there[short], target_instances=values["instances"], **changes)
 
-    def resume(self, name: str) -> None:
-        self.calls.append(f"resume service {name.rpartition('.')[2]}")
-
     def suspend(self, name: str) -> None:
-        self.calls.append(f"suspend service {name.rpartition('.')[2]}")
+        short = name.rpartition(".")[2]
+        self.calls.append(f"suspend service {short}")
+        if short == self.fail_on:
+            raise SnowflakeUnreachableError("nobody there")
+        self.there[short] = replace(self.there[short], status=ServiceStatus.SUSPENDED)
+
+    def resume(self, name: str) -> None:
+        short = name.rpartition(".")[2]
+        self.calls.append(f"resume service {short}")
+        self.there[short] = replace(self.there[short], status=ServiceStatus.PENDING)
 
     def drop(self, name: str, *, force: bool) -> None:
         assert force
         short = name.rpartition(".")[2]
         self.calls.append(f"drop service {short}")
+        if short == self.fail_on:
+            raise SnowflakeUnreachableError("nobody there")
         if short in self.there:
             self.there[short] = replace(self.there[short], status=ServiceStatus.DELETING)
 
@@ -141,8 +151,36 @@ class FakeStages:
         return [StageFile(name, len(text), "") for name, text in self.files_there.items() if name.startswith(prefix)]
 
 
+class FakeLeases:
+    """Leases in memory; nobody dies here, so none expires."""
+
+    def __init__(self) -> None:
+        self.there: dict[str, set[str]] = {}
+
+    def acquire(self, cluster: str, holder: str, **values: Any) -> None:
+        del values
+        self.there.setdefault(cluster, set()).add(holder)
+
+    def release(self, cluster: str, holder: str) -> bool:
+        self.there.get(cluster, set()).discard(holder)
+        return not self.there.get(cluster)
+
+    def live(self, cluster: str) -> list[Lease]:
+        return [each for each in self.all() if each.cluster == cluster]
+
+    def all(self) -> list[Lease]:
+        now = dt.datetime.now(dt.UTC)
+        pairs = [(cluster, holder) for cluster, holders in self.there.items() for holder in sorted(holders)]
+        return [Lease(cluster, holder, "", "", now, now, is_live=True) for cluster, holder in pairs]
+
+    def closed(self, cluster: str, holder: str) -> None:
+        del holder
+        self.there.pop(cluster, None)
+
+
 class FakeClient:
     def __init__(self) -> None:
+        self.leases = FakeLeases()
         self.calls: list[str] = []
         self.compute_pools, self.services, self.stages = FakePools(self.calls), FakeServices(self.calls), FakeStages()
 

@@ -37,6 +37,10 @@ from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
         ({"artifacts_stage": "@X"}, "no plain Snowflake identifier"),
         ({"query_warehouse": "w;x"}, "no plain Snowflake identifier"),
         ({"external_access_integrations": ["a'b"]}, "no plain Snowflake identifier"),
+        ({"max_life_seconds": 59}, "max_life_seconds is 59; allowed are whole numbers from 60 to 31,536,000"),
+        ({"max_idle_seconds": 31_536_001}, "max_idle_seconds is 31536001"),
+        ({"max_idle_seconds": "600"}, "max_idle_seconds is '600'"),
+        ({"idle_action": "explode"}, "idle_action of cluster C is 'explode'; allowed are suspend, drop"),
         ({"wrong": 1}, "unknown ['wrong']"),
     ],
 )
@@ -51,6 +55,9 @@ def test_a_mapping_there_and_back() -> None:
         "c",
         head=HeadConfig("CPU_X64_M", num_cpus=1, env={"A": "b"}),
         worker_groups=[WorkerGroup(count=3), WorkerGroup("GPU_NV_S", name="gpu", count=1)],
+        max_life_seconds=31_536_000,
+        max_idle_seconds=60,
+        idle_action="drop",
         tags={"T": "v"},
     )
     assert config.name == "C"

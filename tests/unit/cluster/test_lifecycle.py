@@ -110,22 +110,6 @@ def test_a_group_is_scaled_and_others_are_named(client: FakeClient, clusters: Cl
         power.scale(clusters, "C", "head", 2)
 
 
-def test_the_head_sleeps_last_and_wakes_first(client: FakeClient, clusters: Clusters) -> None:
-    clusters.create(CONFIG)
-    client.calls.clear()
-    power.suspend(clusters, "C")
-    assert client.calls == [
-        "suspend service C_WORKER", "suspend service C_HEAD", "suspend pool C_WORKER_POOL", "suspend pool C_HEAD_POOL",
-    ]  # fmt: skip
-    client.services.become(ServiceStatus.SUSPENDED)
-    assert clusters.has_reached(clusters.find("C"), Target.SUSPENDED)
-    client.calls.clear()
-    power.resume(clusters, "C")
-    assert client.calls == [
-        "resume pool C_HEAD_POOL", "resume pool C_WORKER_POOL", "resume service C_HEAD", "resume service C_WORKER",
-    ]  # fmt: skip
-
-
 def test_only_what_this_run_made_is_taken_back(client: FakeClient, clusters: Clusters) -> None:
     clusters.create(CONFIG, owner="dag", run="1")
     del client.services.there["C_WORKER"], client.compute_pools.there["C_WORKER_POOL"]

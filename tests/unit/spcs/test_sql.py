@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -137,6 +138,15 @@ def test_rows_are_read_whatever_snowflake_sends() -> None:
         ServiceStatus.READY,
         ServiceStatus.UNKNOWN,
     ]
+    moment = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+    session = Recorder(
+        {"name": "S1", "created_on": moment},
+        {"name": "S2", "created_on": moment.replace(tzinfo=None)},
+        {"name": "S3", "created_on": "2030-01-01T00:00:00Z"},
+        {"name": "S4", "created_on": None},
+    )
+    services = SpcsClient(session).services.show()
+    assert [each.created_on for each in services] == [moment, moment, moment, None]
     told = "Endpoints provisioning in progress... check back in a few minutes"
     session = Recorder(
         {"name": "e", "port": "80", "is_public": "true", "ingress_url": told}, {"name": "f", "is_public": "false"}
