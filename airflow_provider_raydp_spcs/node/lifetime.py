@@ -20,7 +20,7 @@ from airflow_provider_raydp_spcs.cluster import power
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.node.errors import JobsUnknownError
 from airflow_provider_raydp_spcs.node.settings import NodeSettings
-from airflow_provider_raydp_spcs.runtime.connection import connection
+from airflow_provider_raydp_spcs.runtime.connecting import connection
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_raydp_spcs.runtime.connection import connection
+    from airflow_provider_raydp_spcs.runtime.connecting import connection
     from airflow_provider_raydp_spcs.runtime.result import set_result
     from airflow_provider_raydp_spcs.runtime.session import spark_session
     from airflow_provider_raydp_spcs.runtime.tables import read_query, read_table, write_table
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["connection", "read_query", "read_table", "set_result", "spark_session", "write_table"]
 
 _HOME = {
-    "connection": "connection",
+    "connection": "connecting",
     "read_query": "tables",
     "read_table": "tables",
     "set_result": "result",

@@ -40,7 +40,7 @@ def set_result(value: Any) -> None:
 
 
 def _put(text: str, job: str, size: int) -> dict[str, Any]:
-    from airflow_provider_raydp_spcs.runtime.connection import connection
+    from airflow_provider_raydp_spcs.runtime.connecting import connection
     from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
     from airflow_provider_raydp_spcs.spcs.stages import Stages
 

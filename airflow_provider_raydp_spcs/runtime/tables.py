@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_raydp_spcs.runtime.connection import connection
+from airflow_provider_raydp_spcs.runtime.connecting import connection
 from airflow_provider_raydp_spcs.runtime.errors import TableError
 from airflow_provider_raydp_spcs.runtime.types import spark_schema
 from airflow_provider_raydp_spcs.spcs import sql

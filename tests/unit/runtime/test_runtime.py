@@ -15,7 +15,7 @@ import pytest
 from snowflake.connector.constants import FIELD_NAME_TO_ID
 
 from airflow_provider_raydp_spcs import runtime
-from airflow_provider_raydp_spcs.runtime.connection import connection_arguments
+from airflow_provider_raydp_spcs.runtime.connecting import connection_arguments
 from airflow_provider_raydp_spcs.runtime.errors import (
     ApplicationError,
     NotInsideSnowflakeError,
@@ -146,3 +146,10 @@ def test_importing_the_room_is_light() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
     with pytest.raises(AttributeError, match="nonsense"):
         _ = runtime.nonsense
+
+
+@pytest.mark.parametrize("name", runtime.__all__)
+def test_what_the_room_offers_is_what_it_says_whatever_was_imported_before(name: str) -> None:
+    """A module of the same name would hide the function once it is imported."""
+    code = f"from airflow_provider_raydp_spcs.runtime import {name}; print(callable({name}))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "True"
