@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.sizing import SparkSize, size_spark, worker_nodes
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def spark_session(
     executors: int | None = None,
     executor_cores: int | None = None,
     executor_memory_mib: int | None = None,
+    share: float = 1.0,
     configs: Mapping[str, str] | None = None,
 ) -> Iterator[SparkSession]:
     """A Spark session sized from the cluster's real resources; stopped at the end of the block.
@@ -31,6 +33,7 @@ def spark_session(
     :param executors: how many; by default one on each worker node.
     :param executor_cores: task slots of each.
     :param executor_memory_mib: heap of each in MiB.
+    :param share: of each node that this session may take, so that several jobs fit beside each other.
     :param configs: Spark settings that win over those made here.
     :raises SparkSizeError: what is asked for fits on no node.
     """
@@ -39,9 +42,8 @@ def spark_session(
 
     if not ray.is_initialized():
         ray.init(address="auto", log_to_driver=False)
-    size = size_spark(
-        worker_nodes(ray.nodes()), executors=executors, cores=executor_cores, memory_mib=executor_memory_mib
-    )
+    nodes = worker_nodes(ray.nodes())
+    size = size_spark(nodes, executors=executors, cores=executor_cores, memory_mib=executor_memory_mib, share=share)
     print(f"Spark session: {size}", flush=True)  # noqa: T201 - the driver's log is the job's output
     spark = raydp.init_spark(
         app_name or f"raydp-{ray.get_runtime_context().get_job_id()}",
@@ -51,7 +53,8 @@ def spark_session(
         configs={**spark_settings(size), **(configs or {})},
     )
     try:
-        yield spark
+        with stages_shown(spark):
+            yield spark
     finally:
         raydp.stop_spark()
 

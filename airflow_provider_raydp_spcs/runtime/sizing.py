@@ -84,15 +84,21 @@ def size_spark(
     executors: int | None = None,
     cores: int | None = None,
     memory_mib: int | None = None,
+    share: float = 1.0,
 ) -> SparkSize:
     """Size a session: one executor per worker node, leaving one CPU of each node to Ray where there is more than one.
 
     Every number may be given instead.
 
+    :param share: of each node that this session may take, so that several fit beside each other.
+
     :raises SparkSizeError: no worker node, or executors that fit on no node.
     """
     if not nodes:
         msg = f"no living node has the Ray resource {WORKER_RESOURCE!r}, on which Spark executors run; is the worker group up?"
+        raise SparkSizeError(msg)
+    if not 0 < share <= 1:
+        msg = f"share is {share}; allowed are numbers above 0, up to 1"
         raise SparkSizeError(msg)
     for name, value in (("executors", executors), ("cores", cores), ("memory_mib", memory_mib)):
         if value is not None and value < 1:
@@ -101,9 +107,11 @@ def size_spark(
     count = executors or len(nodes)
     per_node = -(-count // len(nodes))
     smallest = min(nodes, key=lambda node: (node.cpus, node.memory_bytes))
-    own_cores = cores or max(1, (smallest.cpus - 1) // per_node)
-    memory = memory_mib or max(512, int(smallest.memory_bytes * EXECUTOR_SHARE / per_node / MIB))
-    size = SparkSize(count, own_cores, memory, own_cores, min(node.worker_resource for node in nodes) / per_node)
+    own_cores = cores or max(1, int((smallest.cpus - 1) * share) // per_node)
+    memory = memory_mib or max(512, int(smallest.memory_bytes * EXECUTOR_SHARE * share / per_node / MIB))
+    size = SparkSize(
+        count, own_cores, memory, own_cores, min(node.worker_resource for node in nodes) * share / per_node
+    )
     _check(size, per_node, smallest)
     return size
 

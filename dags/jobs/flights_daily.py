@@ -61,11 +61,11 @@ def punctuality(flights: DataFrame, airlines: DataFrame, weather: DataFrame, pla
     )
 
 
-def run(day: dt.date) -> None:
+def run(day: dt.date, share: float) -> None:
     """Compute a day on the cluster and replace it in the result table."""
-    from airflow_provider_raydp_spcs.runtime import read_table, spark_session, write_table
+    from airflow_provider_raydp_spcs.runtime import read_table, set_result, spark_session, write_table
 
-    with spark_session() as spark:
+    with spark_session(share=share) as spark:
         of_day = {"where": "YEAR = %s AND MONTH = %s AND DAY = %s", "params": (day.year, day.month, day.day)}
         flights = read_table(spark, "FLIGHTS", **of_day)
         planned_hours = "TIME_HOUR BETWEEN %s AND %s"
@@ -85,9 +85,12 @@ def run(day: dt.date) -> None:
         result.orderBy("CARRIER", "ORIGIN").select("CARRIER", "ORIGIN", "FLIGHTS", "CANCELLATIONS").show(100)
         written = write_table(result, RESULT_TABLE, mode="replace_where", where="FLIGHT_DATE = %s", params=(str(day),))
         print(f"{day}: {written} rows in {RESULT_TABLE}")
+        set_result({"day": str(day), "rows": written})
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--day", required=True, type=dt.date.fromisoformat, help="day of 2013, YYYY-MM-DD")
-    run(parser.parse_args().day)
+    parser.add_argument("--share", type=float, default=1.0, help="of each worker that this job may take")
+    arguments = parser.parse_args()
+    run(arguments.day, arguments.share)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -78,12 +76,12 @@ def test_the_third_day_and_the_others_stay(airflow: Airflow, local_snowflake: di
 def test_a_failing_job_fails_the_run_keeps_its_logs_and_leaves_nothing(
     airflow: Airflow, local_snowflake: dict[str, str]
 ) -> None:
-    folder = Path(__file__).parent / "dags"
-    run = replace(airflow, dags=folder).run("failing_etl", folder / "failing_etl.py", dt.date(2013, 1, 1), show=print)
+    file = shipped("dags") / "failing_on_purpose.py"
+    run = airflow.run("failing_on_purpose", file, dt.date(2013, 1, 1), show=print)
     assert not run.succeeded
     assert "the last words of the driver" in run.log.read_text()
     assert_nothing_left(local_snowflake)
     with connect(local_snowflake) as connection:
-        names = [file.name for file in client_of(connection).stages.files(f"{LOGS}/FAILING_ETL")]
+        names = [file.name for file in client_of(connection).stages.files(f"{LOGS}/FAILING")]
     kinds = {name.split("/")[6] for name in names}
     assert {"driver.log", "containers"} <= kinds, names
