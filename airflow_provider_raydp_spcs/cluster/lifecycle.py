@@ -72,6 +72,7 @@ class Clusters:
         owner: str = "",
         run: str = "",
         expires: str | None = None,
+        roll_back: bool = True,
         progress: Progress = lambda line: None,
     ) -> None:
         """Ask for all pools and services at once; they come up by themselves, see :meth:`wait_for`.
@@ -82,6 +83,7 @@ class Clusters:
         :param owner: who asks; written into every COMMENT.
         :param run: for which run; :meth:`take_back` goes by both.
         :param expires: when the reaper may delete it, as UTC in ISO 8601; by default after ``max_life_seconds``.
+        :param roll_back: otherwise the caller sees to what a failure leaves behind.
         :raises SpcsError: Snowflake refuses something.
         :raises NameTakenError: a name is in use by something that is not this cluster.
         :raises ClusterConflictError: the cluster exists with another configuration, and is somebody else's.
@@ -95,7 +97,8 @@ class Clusters:
         try:
             act()
         except BaseException:
-            self.take_back(config.name, owner, run, progress)
+            if roll_back:
+                self.take_back(config.name, owner, run, progress)
             raise
 
     def wait_for(

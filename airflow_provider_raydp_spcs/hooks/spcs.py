@@ -64,6 +64,10 @@ class SpcsHook(SnowflakeHook):
         """The clusters of the connection's schema."""
         return Clusters(self.client)
 
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of ``snowflake.connector.connect``; they hold secrets. Airflow is asked for its connection once only."""
+        return self._get_conn_params()
+
     def close(self) -> None:
         """Close the connection, if it was opened."""
         connection = self.__dict__.pop("connection", None)

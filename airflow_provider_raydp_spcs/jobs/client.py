@@ -37,10 +37,14 @@ class RayJobsClient:
     def __init__(
         self, address: HeadAddress, *, tokens: IngressTokens | None = None, ca_bundle: str | None = None
     ) -> None:
-        self.address, self._tokens = address, tokens
+        self.address, self._tokens, self._ca_bundle = address, tokens, ca_bundle
         self._http = httpx.Client(
             timeout=TIMEOUT_SECONDS, verify=ssl.create_default_context(cafile=ca_bundle), follow_redirects=False
         )
+
+    def sibling(self) -> Self:
+        """Another client for the same jobs, with connections of its own; close it."""
+        return type(self)(self.address, tokens=self._tokens, ca_bundle=self._ca_bundle)
 
     def __enter__(self) -> Self:
         return self

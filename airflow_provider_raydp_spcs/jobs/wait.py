@@ -13,6 +13,7 @@ from airflow_provider_raydp_spcs.jobs.errors import (
     JobLostError,
     JobNotFoundError,
     JobTimeoutError,
+    RayJobsError,
     RayUnreachableError,
 )
 from airflow_provider_raydp_spcs.jobs.logs import TAIL_BYTES, LogView, last_words
@@ -24,6 +25,8 @@ FIRST_POLL: Final = 0.1
 """The first looks come quickly, for short jobs; then they come ever less often, down to the poll interval."""
 STOP_SECONDS: Final = 30.0
 """How long a stopped job may take to end."""
+KILL_SECONDS: Final = 3.0
+"""Airflow leaves a killed task five."""
 INPUT_EXIT_CODE: Final = 65
 """With it the runtime ends a job whose input is wrong, which no retry mends (``EX_DATAERR`` of sysexits.h)."""
 T = TypeVar("T")
@@ -126,6 +129,30 @@ def stop_and_wait(client: RayJobsClient, submission_id: str, *, sleep: Callable[
             return
         sleep(0.5)
         left -= 0.5
+
+
+def stop_at_once(
+    client: Callable[[], RayJobsClient],
+    submission_id: str,
+    told: Callable[[str], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Stop a job within the few seconds that a killed task has; nothing is raised.
+
+    The job may be on its way to Ray and not be known there yet, so an unknown one is stopped again.
+
+    :param client: opens a client of one's own.
+    """
+    left = KILL_SECONDS
+    told(f"stopping job {submission_id}")
+    try:
+        with client() as own:
+            while left > 0 and not own.stop(submission_id):
+                sleep(0.25)
+                left -= 0.25
+    except RayJobsError as error:
+        told(f"job {submission_id} could not be stopped: {error}")
 
 
 def check_end(info: JobInfo, view: LogView) -> JobInfo:

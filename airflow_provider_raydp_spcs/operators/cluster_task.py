@@ -21,6 +21,7 @@ from airflow_provider_raydp_spcs.spcs.snowsight import service_page
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_raydp_spcs.cluster.undertaker import Errand
     from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 
 GRACE = timedelta(minutes=10)
@@ -68,8 +69,8 @@ class ClusterTask(RayDPOperator):
     def failed(self, hook: SpcsHook, context: Context) -> None:
         """Clean up after waiting in vain."""
 
-    def made_by(self, context: Context) -> tuple[str, str] | None:
-        """Owner and run whose services and pools go when the task is killed while it waits; None keeps everything."""
+    def take_back(self, context: Context) -> Errand | None:
+        """What goes when the task is killed while it waits; None keeps everything."""
         del context
         return None
 
@@ -80,7 +81,7 @@ class ClusterTask(RayDPOperator):
         with self.spcs() as hook:
             if self.ask(hook, context) and self.wait:
                 if self.deferrable:
-                    self._defer(deadline, self.made_by(context))
+                    self._defer(deadline, self.take_back(context))
                 try:
                     hook.clusters.wait_for(
                         self.cluster_name,
@@ -111,7 +112,7 @@ class ClusterTask(RayDPOperator):
         self.link(context, {**addresses, SNOWSIGHT: page})
         return addresses
 
-    def _defer(self, deadline: float, take_back: tuple[str, str] | None) -> None:
+    def _defer(self, deadline: float, take_back: Errand | None) -> None:
         from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger
 
         trigger = RayDPClusterTrigger(
@@ -120,6 +121,6 @@ class ClusterTask(RayDPOperator):
             asdict(self.scope),
             poll_seconds(self.poll_interval, DEFERRED_POLL_SECONDS, deferred=True),
             deadline,
-            take_back,
+            None if take_back is None else asdict(take_back),
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout) + GRACE)

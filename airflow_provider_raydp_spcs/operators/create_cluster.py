@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_raydp_spcs.cluster import leasing
+from airflow_provider_raydp_spcs.cluster import leasing, undertaker
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
+from airflow_provider_raydp_spcs.cluster.undertaker import Errand
 from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.operators.base import run_names
 from airflow_provider_raydp_spcs.operators.cluster_task import ClusterTask
+
+KILL_SECONDS: Final = 4.0
+"""Airflow leaves a killed task five seconds; what takes longer goes on in a process of its own."""
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,7 +55,7 @@ class CreateRayDPClusterOperator(ClusterTask):
         self.cluster: dict[str, Any] = {key: value for key, value in given.items() if key != "name"}
         self.shared, self.lease_seconds = shared, lease_seconds
         self.applications = list(applications)
-        self._made_by: tuple[str, str] | None = None
+        self._hook: SpcsHook | None = None
         # A configuration that holds no template is checked when the DAG is parsed.
         if "{{" not in repr(self.cluster):
             self._config("CHECK")
@@ -62,15 +68,15 @@ class CreateRayDPClusterOperator(ClusterTask):
 
     def ask(self, hook: SpcsHook, context: Context) -> bool:
         """See the base class."""
-        config = self._config(self.cluster_name)
-        owner, run = self.made_by(context)
+        config, errand = self._config(self.cluster_name), self.take_back(context)
+        self._hook, self._errand = hook, errand
         if self.shared:
-            leasing.take(hook.client, config.name, leasing.holder(owner, run), owner, run, self.lease_seconds, self.say)
-        self._made_by = (owner, run)
+            holder = leasing.holder(errand.owner, errand.run)
+            leasing.take(hook.client, config.name, holder, errand.owner, errand.run, self.lease_seconds, self.say)
         try:
-            hook.clusters.create(config, owner=owner, run=run, progress=self.say)
+            hook.clusters.create(config, owner=errand.owner, run=errand.run, roll_back=False, progress=self.say)
         except BaseException:
-            self._give_back(hook)
+            errand.do(hook.clusters, self.say)
             raise
         return True
 
@@ -83,21 +89,26 @@ class CreateRayDPClusterOperator(ClusterTask):
 
     def failed(self, hook: SpcsHook, context: Context) -> None:
         """Tell the last words of what did not come up, and drop what this run made."""
-        self._made_by = self.made_by(context)
         for line in hook.clusters.last_words(self.cluster_name):
             self.say(line)
-        self._give_back(hook, take_back=True)
+        self.take_back(context).do(hook.clusters, self.say)
 
-    def made_by(self, context: Context) -> tuple[str, str]:
-        """See the base class."""
+    def take_back(self, context: Context) -> Errand:
+        """See the base class. A shared cluster that others hold stays, whoever made it."""
         names = run_names(context)
-        return names["dag_id"], names["run_id"]
+        return Errand(self.cluster_name.upper(), names["dag_id"], names["run_id"], self.shared)
 
     def on_kill(self) -> None:
-        """Drop what this run made."""
-        if self._made_by is not None:
-            with self.spcs() as hook:
-                self._give_back(hook, take_back=True)
+        """Drop what this run made, in a process that outlives this one.
+
+        Airflow calls this from a signal handler: whatever the task was doing stands still meanwhile, its channel to
+        Airflow and its connection to Snowflake included, so neither is used here.
+        """
+        if self._hook is not None:
+            process = undertaker.send(self._errand, self._hook.arguments())
+            self.say(f"killed: process {process.pid} takes back what was made of cluster {self.cluster_name}")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(KILL_SECONDS)
 
     def dry_run(self) -> None:
         """Print the statements and specifications that the task would send, without a connection."""
@@ -105,16 +116,6 @@ class CreateRayDPClusterOperator(ClusterTask):
 
         for statement in statements(self._config(self.cluster_name), self.database, self.schema):
             self.say(statement)
-
-    def _give_back(self, hook: SpcsHook, *, take_back: bool = False) -> None:
-        """A shared cluster that others hold stays, whoever made it."""
-        if self._made_by is None:
-            return
-        owner, run = self._made_by
-        if self.shared:
-            leasing.leave(hook.clusters, self.cluster_name, leasing.holder(owner, run), self.say)
-        elif take_back:
-            hook.clusters.take_back(self.cluster_name, owner, run, self.say)
 
     def _config(self, name: str) -> ClusterConfig:
         return ClusterConfig.from_mapping({**self.cluster, "name": name})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
@@ -30,6 +30,7 @@ from airflow_provider_raydp_spcs.jobs.wait import (
     overdue,
     patiently,
     stop_and_wait,
+    stop_at_once,
     wait_for_job,
 )
 from airflow_provider_raydp_spcs.jobs.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
@@ -98,7 +99,8 @@ class SubmitRayDPJobOperator(RayDPOperator):
         self.runtime_env = dict(runtime_env or {})
         self.wait_for_completion, self.deferrable = wait_for_completion, deferrable
         self.timeout, self.poll_interval, self.max_log_lines = timeout, poll_interval, max_log_lines
-        self._submission_id: str | None = None
+        self._stop: Callable[[], None] | None = None
+        self._killed = False
 
     def execute(self, context: Context) -> Any:
         """See the class."""
@@ -141,6 +143,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
         with self.spcs() as hook:
             ray = self._ray(hook)
             with patiently(ray.client, told=self.say, diagnose=ray.diagnose) as client:
+                self._stop = partial(stop_at_once, client.sibling, submission_id, self.say)
                 view = self._view(context, submission_id)
                 info = patiently(partial(look, client, submission_id, view), told=self.say, diagnose=ray.diagnose)
                 if event.get("overdue"):
@@ -153,11 +156,14 @@ class SubmitRayDPJobOperator(RayDPOperator):
                 return self._result(client, submission_id)
 
     def on_kill(self) -> None:
-        """Stop the job."""
-        if self._submission_id is not None:
-            with self.spcs() as hook, self._ray(hook).client() as client:
-                self.say(f"stopping job {self._submission_id}")
-                client.stop(self._submission_id)
+        """Stop the job.
+
+        Airflow calls this from a signal handler: whatever the task was doing stands still meanwhile, its channel to
+        Airflow and its connections included, so none of them is used here.
+        """
+        self._killed = True
+        if self._stop is not None:
+            self._stop()
 
     def prepare(self, context: Context) -> Application:
         """What shall run; found or refused before anything is asked of Snowflake."""
@@ -177,7 +183,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
             partial(stop_and_wait, client),
             deadline,
         )
-        self._submission_id = ticket.submission_id
+        self._stop = partial(stop_at_once, client.sibling, ticket.submission_id, self.say)
         return ticket
 
     def _tell(self, context: Context, ray: RayJobsHook, ticket: Ticket) -> None:
@@ -200,6 +206,9 @@ class SubmitRayDPJobOperator(RayDPOperator):
         hook.client.stages.put(application.file, folder)
         metadata = {key: str(value) for key, value in run_names(context).items()}
         request = JobRequest(job, application.entrypoint(self.cluster_name, job), self.runtime_env, metadata)
+        if self._killed:
+            msg = f"job {job} is not submitted, for its task was killed"
+            raise RayJobsError(msg)
         made = patiently(partial(client.submit, request), told=self.say, diagnose=ray.diagnose)
         self.say(f"submitted job {job}" if made else f"job {job} had been submitted already")
 

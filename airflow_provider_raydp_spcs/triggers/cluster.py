@@ -12,6 +12,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, Target, overdue, tell_changes
+from airflow_provider_raydp_spcs.cluster.undertaker import Errand
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.hooks.shared import SharedSpcs, shared_spcs
 from airflow_provider_raydp_spcs.triggers.watches import schema_watch
@@ -27,7 +28,8 @@ class RayDPClusterTrigger(BaseTrigger):
     :param scope: values of a :class:`~airflow_provider_raydp_spcs.hooks.scope.SpcsScope`.
     :param poll_interval: seconds between looks; triggers of one connection share them.
     :param deadline: seconds since 1970.
-    :param take_back: owner and run of a creation, whose services and pools are dropped when the task is killed.
+    :param take_back: values of the :class:`~airflow_provider_raydp_spcs.cluster.undertaker.Errand` that is done when the
+        task is killed.
     """
 
     def __init__(
@@ -37,12 +39,12 @@ class RayDPClusterTrigger(BaseTrigger):
         scope: dict[str, Any],
         poll_interval: float,
         deadline: float,
-        take_back: tuple[str, str] | None = None,
+        take_back: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.cluster_name, self.target, self.scope = cluster_name, target, scope
         self.poll_interval, self.deadline = poll_interval, deadline
-        self.take_back = tuple(take_back) if take_back else None
+        self.take_back = take_back
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments; names and numbers only."""
@@ -54,7 +56,7 @@ class RayDPClusterTrigger(BaseTrigger):
                 "scope": asdict(SpcsScope(**self.scope)),
                 "poll_interval": self.poll_interval,
                 "deadline": self.deadline,
-                "take_back": list(self.take_back) if self.take_back else None,
+                "take_back": self.take_back,
             },
         )
 
@@ -71,12 +73,10 @@ class RayDPClusterTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Drop what a killed creation has made."""
         if self.take_back is not None:
-            owner, run = self.take_back
+            errand = Errand(**self.take_back)
             self.log.info("taking back what was made of cluster %s", self.cluster_name)
             # The shared connection may be busy with a look; shielded, so that it goes on when our time is over.
-            await asyncio.shield(
-                self._shared().call(lambda hook: hook.clusters.take_back(self.cluster_name, owner, run, self._say))
-            )
+            await asyncio.shield(self._shared().call(lambda hook: errand.do(hook.clusters, self._say)))
 
     async def _wait(self, target: Target) -> None:
         told: list[str] = []

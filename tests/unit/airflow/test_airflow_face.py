@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
+from airflow_provider_raydp_spcs.cluster.undertaker import Errand
 from airflow_provider_raydp_spcs.get_provider_info import get_provider_info
 from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
@@ -148,7 +149,7 @@ def test_the_trigger_can_be_written_down_and_read_back() -> None:
     scope = asdict(SpcsScope("conn", role="R"))
     for trigger in (
         RayDPJobTrigger("C", "j", scope, 2.0, 5.0, log=True, position=3, max_log_lines=4),
-        RayDPClusterTrigger("C", "ready", scope, 2.0, 5.0, ("dag", "run")),
+        RayDPClusterTrigger("C", "ready", scope, 2.0, 5.0, asdict(Errand("C", "dag", "run", shared=True))),
     ):
         path, arguments = trigger.serialize()
         assert path == f"{type(trigger).__module__}.{type(trigger).__name__}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -31,18 +32,25 @@ class RealAirflow:
     """Starts, kills and asks an Airflow; every component is a process group of its own.
 
     :param home: AIRFLOW_HOME.
-    :param dags: folder of DAG files.
+    :param bundles: name → folder of DAG files.
     :param environment: further variables, such as those of the local Snowflake.
     """
 
-    def __init__(self, home: Path, dags: Path, environment: Mapping[str, str], *, parallelism: int = 8) -> None:
+    def __init__(
+        self, home: Path, bundles: Mapping[str, Path], environment: Mapping[str, str], *, parallelism: int = 8
+    ) -> None:
         self.home = home
         self._port, self._running = free_port(), {}  # type: tuple[int, dict[str, subprocess.Popen[bytes]]]
         self.url = f"http://127.0.0.1:{self._port}"
+        local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+        folders = [
+            {"name": name, "classpath": local, "kwargs": {"path": str(folder), "refresh_interval": 5}}
+            for name, folder in bundles.items()
+        ]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         self.environment = inherited | {
             "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(folders),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": str(parallelism),
@@ -61,9 +69,12 @@ class RealAirflow:
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+            # A dead scheduler's tasks are taken over after 10 s instead of 5 minutes.
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+            "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             **environment,
         }
 

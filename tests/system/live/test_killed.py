@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,56 +9,38 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import HeadAddress, JobStatus
 from airflow_provider_raydp_spcs.spcs.ingress import session_tokens
-from tests.system.real_airflow import RealAirflow
+from tests.system.live.real_airflow import RealAirflow
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
-HERE = Path(__file__).parent
 NAME = "KILLS"
 
 
-@pytest.fixture(scope="module")
-def connection(local_snowflake: dict[str, str]) -> Iterator[Any]:
-    with connect(local_snowflake, session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json"}) as made:
-        made.cursor().execute("CREATE TABLE IF NOT EXISTS RUNS_OF_JOBS (NAME TEXT)")
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def counted(connection: Any) -> None:
+    connection.cursor().execute("CREATE TABLE IF NOT EXISTS RUNS_OF_JOBS (NAME TEXT)")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster(clusters: Clusters) -> Iterator[None]:
+    clusters.create(ClusterConfig(NAME, worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]))
+    clusters.wait_for(NAME, deadline=time.time() + 120, poll=0.5)
+    yield
+    clusters.delete(NAME)
 
 
 @pytest.fixture(scope="module")
-def clusters(connection: Any) -> Iterator[Clusters]:
-    made = Clusters(client_of(connection))
-    made.create(ClusterConfig(NAME, worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]))
-    made.wait_for(NAME, deadline=time.time() + 120, poll=0.5)
-    yield made
-    made.delete(NAME)
-
-
-@pytest.fixture(scope="module")
-def ray(clusters: Clusters, connection: Any, local_snowflake: dict[str, str]) -> Iterator[RayJobsClient]:
+def ray(clusters: Clusters, connection: Any, local_snowflake: dict[str, str], cluster: None) -> Iterator[RayJobsClient]:
     found = clusters.head_endpoints(NAME)
     address = HeadAddress(found["dashboard"], found["job-files"])
     with RayJobsClient(
         address, tokens=session_tokens(connection), ca_bundle=local_snowflake["SSL_CERT_FILE"]
     ) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def airflow(local_snowflake: dict[str, str]) -> Iterator[RealAirflow]:
-    with tempfile.TemporaryDirectory(prefix="af-") as folder:
-        marks = Path(folder) / "marks"
-        marks.mkdir()
-        made = RealAirflow(Path(folder) / "home", HERE / "airflow_dags", {**local_snowflake, "KILL_MARKS": str(marks)})
-        try:
-            made.start()
-            yield made
-        finally:
-            made.stop()
 
 
 def rows(connection: Any) -> dict[str, int]:

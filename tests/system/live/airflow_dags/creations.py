@@ -1,0 +1,17 @@
+"""Creations that are killed before they are done."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
+from airflow_provider_raydp_spcs.operators.create_cluster import CreateRayDPClusterOperator
+
+with DAG("creations", schedule=None) as dag:
+    for name in ("in_worker", "deferred"):
+        CreateRayDPClusterOperator(
+            task_id=name,
+            cluster_name=name,
+            cluster=ClusterConfig(name, worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]),
+            deferrable=name == "deferred",
+        )
