@@ -110,7 +110,7 @@ class Watches(Generic[U]):
 
     def get(self, key: tuple[Any, ...], make: Any) -> Any:
         """The watch for a key, made where there is none."""
-        whole = (id(asyncio.get_running_loop()), *key)
+        whole = (asyncio.get_running_loop(), *key)  # its id may be another loop's later
         if whole not in self._watches:
             self._watches[whole] = make()
         return self._watches[whole]

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from airflow_provider_raydp_spcs.cluster.errors import ClusterNotReadyError
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.operators import events
+from airflow_provider_raydp_spcs.operators.base import GRACE
 from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
 
 if TYPE_CHECKING:
@@ -61,17 +64,24 @@ class RayDPSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait here, or in the triggerer."""
-        if not self.deferrable or self.poke(context):
-            return super().execute(context) if not self.deferrable else None
-        seconds = float(self.timeout)
-        self.defer(
-            trigger=self.trigger(time.time() + seconds),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=seconds + 600),
-        )
+        if not self.deferrable:
+            return super().execute(context)
+        if not self.poke(context):
+            seconds = float(self.timeout)
+            self.defer(
+                trigger=self.trigger(time.time() + seconds),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=seconds) + GRACE,
+            )
         return None
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
-        """The trigger saw what was waited for, or gave up."""
+        """The trigger saw what was waited for, or gave up.
+
+        :raises AirflowSensorTimeout: it did so because the time was over, as a sensor that waits in the worker.
+        """
         del context
-        events.check(event)
+        try:
+            events.check(event)
+        except ClusterNotReadyError as error:
+            raise AirflowSensorTimeout(str(error)) from error
