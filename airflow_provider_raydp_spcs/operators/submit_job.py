@@ -111,6 +111,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
             with patiently(ray.client, told=self.say) as client:
                 self.check_cluster(client)
                 ticket = self._ticket(client, ray, context)
+                self._end_if_killed(ticket.submission_id, is_there=ticket.status is not None)
                 self._tell(context, ray, ticket)
                 if ticket.status is None:
                     self._submit(hook, client, ray, application, ticket.submission_id, context)
@@ -214,16 +215,19 @@ class SubmitRayDPJobOperator(RayDPOperator):
         hook.client.stages.put(application.file, folder)
         metadata = {key: str(value) for key, value in run_names(context).items()}
         request = JobRequest(job, application.entrypoint(self.cluster_name, job), self.runtime_env, metadata)
-        if self._killed:
-            msg = f"job {job} is not submitted, for its task was killed"
-            raise RayJobsError(msg)
+        self._end_if_killed(job, is_there=False)
         made = patiently(partial(client.submit, request), told=self.say, diagnose=ray.diagnose)
-        if self._killed:
-            # The request stood still while the job was stopped, and went out only then.
-            self.on_kill()
-            msg = f"job {job} is stopped, for its task was killed while it was submitted"
-            raise RayJobsError(msg)
+        # The request may have stood still while we were killed, and gone out only then.
+        self._end_if_killed(job, is_there=True)
         self.say(f"submitted job {job}" if made else f"job {job} had been submitted already")
+
+    def _end_if_killed(self, job: str, *, is_there: bool) -> None:
+        """Go no further where we were killed before the job was known, or there."""
+        if self._killed:
+            if is_there:
+                self.on_kill()
+            msg = f"job {job} is {'stopped' if is_there else 'not submitted'}, for its task was killed"
+            raise RayJobsError(msg)
 
     def _defer(self, ticket: Ticket, view: LogView) -> None:
         from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
