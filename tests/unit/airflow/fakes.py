@@ -160,7 +160,9 @@ class FakeHead:
                 return 200, {"stopped": runs}
             case "POST", ["logs"]:
                 wanted = json.loads(body)
-                return 200, {name: self._piece(name, at, wanted["finished"]) for name, at in wanted["positions"].items()}
+                return 200, {
+                    name: self._piece(name, at, wanted["finished"]) for name, at in wanted["positions"].items()
+                }
             case "GET", ["logs", name] if name in self.jobs:
                 return 200, self.jobs[name].log
             case "GET", ["results", name] if name in self.jobs and self.jobs[name].result is not _NO_RESULT:
@@ -168,7 +170,9 @@ class FakeHead:
             case "GET", ["about"]:
                 return 200, {"python": self.python, "package": "1"}
             case "GET", ["api", "v0", "nodes"]:
-                return 200, {"data": {"result": {"result": [{"node_id": "n", "node_ip": "10.0.0.1", "state": "ALIVE"}]}}}
+                return 200, {
+                    "data": {"result": {"result": [{"node_id": "n", "node_ip": "10.0.0.1", "state": "ALIVE"}]}}
+                }
             case "GET", ["api", "v0", logs] if logs.startswith("logs"):
                 return 200, {"data": {"result": self.node_logs}}
         return 404, "nothing here"
@@ -207,7 +211,11 @@ class _Services(FakeServices):
             return [EndpointInfo("grafana", 3000, True, "grafana.example")]
         if not short.endswith("_HEAD"):
             return []
-        public = [("dashboard", 8265, self.host), ("job-files", 8266, self.host), ("notebook", 8888, "notebook.example")]
+        public = [
+            ("dashboard", 8265, self.host),
+            ("job-files", 8266, self.host),
+            ("notebook", 8888, "notebook.example"),
+        ]
         return [EndpointInfo(endpoint, port, True, host) for endpoint, port, host in public]
 
 

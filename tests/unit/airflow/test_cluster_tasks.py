@@ -124,9 +124,7 @@ class TestDelete:
         pools["C_HEAD_POOL"] = replace(pools["C_HEAD_POOL"], created_on=born, instance_family="CPU_X64_SL")
         pools["C_WORKER_POOL"] = replace(pools["C_WORKER_POOL"], created_on=born, instance_family="CPU_NEW")
 
-    def test_everything_goes_and_its_cost_is_told(
-        self, snowflake: FakeSnowflake, airflow: Airflow, told: Told
-    ) -> None:
+    def test_everything_goes_and_its_cost_is_told(self, snowflake: FakeSnowflake, airflow: Airflow, told: Told) -> None:
         found = task(DeleteRayDPClusterOperator).execute(airflow.context())
         assert found == {"services": ["C_HEAD", "C_WORKER"], "pools": ["C_HEAD_POOL", "C_WORKER_POOL"]}
         assert snowflake.services.there == snowflake.compute_pools.there == {}
@@ -168,7 +166,12 @@ class TestExport:
     def ran(self, head: FakeHead, airflow: Airflow) -> None:
         head.run("raydp-1", log="of the driver\n", status="SUCCEEDED")
         head.run("raydp-2", log="of another\n", status="FAILED")
-        airflow.xcoms["job", JOB_XCOM] = {"submission_id": "raydp-1", "task_id": "job", "map_index": -1, "try_number": 2}
+        airflow.xcoms["job", JOB_XCOM] = {
+            "submission_id": "raydp-1",
+            "task_id": "job",
+            "map_index": -1,
+            "try_number": 2,
+        }
         mapped = [("raydp-1", 0), ("raydp-2", 1)]
         airflow.xcoms["mapped", JOB_XCOM] = [
             {"submission_id": name, "task_id": "mapped", "map_index": index, "try_number": 1} for name, index in mapped
