@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -224,11 +225,15 @@ class _Stages(FakeStages):
 
     def __init__(self) -> None:
         super().__init__()
+        self.bytes_there: dict[str, bytes] = {}
         self.on_put: Callable[[], None] = lambda: None
 
-    def put(self, source: Any, target: str) -> None:
+    def put(self, source: Path, target: str) -> None:
         self.on_put()
-        super().put(source, target)
+        for file in source.parent.glob(source.name):
+            content = file.read_bytes()
+            name = f"{target.removeprefix('@')}/{file.name}"
+            self.bytes_there[name], self.files_there[name] = content, content.decode(errors="replace")
 
 
 class FakeSnowflake(FakeClient):
