@@ -60,7 +60,7 @@ class RayDPOperator(BaseOperator):
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", RayDPRetryPolicy())
+        kwargs["retry_policy"] = kwargs.get("retry_policy") or RayDPRetryPolicy()  # mapped tasks are given None
         super().__init__(**kwargs)
         self.cluster_name = cluster_name
         self.snowflake_conn_id = snowflake_conn_id

@@ -47,7 +47,7 @@ class RayDPSensor(BaseSensorOperator):
         poke_interval: float = 5.0,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", RayDPRetryPolicy())
+        kwargs["retry_policy"] = kwargs.get("retry_policy") or RayDPRetryPolicy()  # mapped tasks are given None
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.cluster_name, self.snowflake_conn_id = cluster_name, snowflake_conn_id
         self.database, self.schema, self.role, self.warehouse = database, schema, role, warehouse

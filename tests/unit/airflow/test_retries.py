@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
-from airflow.sdk import RetryAction, RetryRule
+from airflow.sdk import DAG, RetryAction, RetryRule
 
 from airflow_provider_raydp_spcs.cluster import errors as cluster
 from airflow_provider_raydp_spcs.jobs import errors as jobs
@@ -107,3 +107,10 @@ def test_every_kind_of_task_has_the_policy_and_may_replace_it() -> None:
     ):  # fmt: skip
         assert isinstance(made.retry_policy, RayDPRetryPolicy)
         assert replaced.retry_policy is other
+
+
+def test_mapped_tasks_have_it_too() -> None:
+    with DAG("dag", schedule=None):
+        mapped = SubmitRayDPJobOperator.partial(task_id="mapped", cluster_name="C").expand(application=["a.py", "b.py"])
+    one = mapped.unmap({"application": "a.py"})
+    assert isinstance(one.retry_policy, RayDPRetryPolicy)
