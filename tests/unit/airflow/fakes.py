@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import ssl
@@ -346,3 +347,9 @@ def of_task(trigger: Any) -> Any:
     """The trigger, told whose it is, as the triggerer does."""
     trigger.task_instance = SimpleNamespace(dag_id="dag", run_id="run", task_id="task", map_index=-1)
     return trigger
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what another thread or task does; the test's own timeout bounds it."""
+    while not condition():  # noqa: ASYNC110 - what is waited for knows of nobody to tell
+        await asyncio.sleep(0.005)

@@ -168,13 +168,15 @@ class TestUnreadableApplication:
             fails_at_once(operator, airflow, ApplicationNotFoundError, "cannot be read")
 
 
-def test_a_result_that_is_no_json(head: FakeHead, airflow: Airflow, application: str) -> None:
+def test_a_result_that_is_no_json(
+    head: FakeHead, airflow: Airflow, application: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from airflow_provider_raydp_spcs.runtime.errors import ResultError
     from airflow_provider_raydp_spcs.runtime.result import set_result
 
-    with pytest.MonkeyPatch.context() as inside, pytest.raises(ResultError) as caught:
-        inside.setenv("RAYDP_RESULTS_DIR", "/nowhere")
-        inside.setenv("RAYDP_SUBMISSION_ID", "j")
+    monkeypatch.setenv("RAYDP_RESULTS_DIR", "/nowhere")
+    monkeypatch.setenv("RAYDP_SUBMISSION_ID", "j")
+    with pytest.raises(ResultError) as caught:
         set_result({1, 2})
     head.will(("FAILED", f"{caught.value}\n"), exit_code=65)
     operator = SubmitRayDPJobOperator(task_id="task", cluster_name="c", application=application, poll_interval=0.01)

@@ -16,7 +16,7 @@ from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 from airflow_provider_raydp_spcs.spcs.errors import AuthenticationError, SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.service_info import ServiceStatus
 from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger
-from tests.unit.airflow.fakes import FakeSnowflake, fire, of_task
+from tests.unit.airflow.fakes import FakeSnowflake, fire, of_task, until
 
 Told = Callable[[], list[str]]
 
@@ -50,8 +50,7 @@ async def meanwhile(trigger: RayDPClusterTrigger, looks: list[str], *then: Calla
     running = asyncio.create_task(fire(trigger))
     for act in then:
         seen = looks.count("services")
-        while looks.count("services") <= seen and not running.done():
-            await asyncio.sleep(0.005)
+        await until(lambda seen=seen: looks.count("services") > seen or running.done())
         act()
     return await running
 
@@ -118,8 +117,7 @@ async def test_many_that_wait_cost_one_look(snowflake: FakeSnowflake, looks: lis
         snowflake.make(name)
     looks.clear()
     running = [asyncio.create_task(fire(trigger(name=name))) for name in names for _ in range(5)]
-    while len(told()) < 2 * len(running):  # a line for each service of each
-        await asyncio.sleep(0.005)
+    await until(lambda: len(told()) >= 2 * len(running))  # a line for each service of each
     asked = list(looks)
     snowflake.services.become(ServiceStatus.RUNNING)
     assert {event["target"] for event in await asyncio.gather(*running)} == {"ready"}

@@ -206,8 +206,8 @@ def test_the_functions_value_is_the_tasks(dag: DAG, head: FakeHead, airflow: Air
 
 
 def test_outputs_are_several_where_it_is_said_so(dag: DAG) -> None:
-    assert operator(lambda: {}, its_multiple_outputs=True).multiple_outputs
-    assert not operator(lambda: {}).multiple_outputs
+    assert operator(lambda: {"a": 1}, its_multiple_outputs=True).multiple_outputs
+    assert not operator(lambda: {"a": 1}).multiple_outputs
 
 
 def test_mapped_each_gets_its_own_arguments(

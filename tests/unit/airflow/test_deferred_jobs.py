@@ -28,7 +28,18 @@ from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOpera
 from airflow_provider_raydp_spcs.spcs.service_info import ServiceStatus
 from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
 from airflow_provider_raydp_spcs.triggers.watches import head_watch
-from tests.unit.airflow.fakes import ENDS_WELL, FAILS, GOES_ON, TOKEN, Airflow, FakeHead, FakeSnowflake, fire, of_task
+from tests.unit.airflow.fakes import (
+    ENDS_WELL,
+    FAILS,
+    GOES_ON,
+    TOKEN,
+    Airflow,
+    FakeHead,
+    FakeSnowflake,
+    fire,
+    of_task,
+    until,
+)
 
 pytestmark = pytest.mark.usefixtures("kept")
 Told = Callable[[], list[str]]
@@ -192,8 +203,7 @@ class TestTrigger:
         head.run("j", ("RUNNING", "1\n2\n"))
         first = trigger()
         running = asyncio.create_task(fire(first))
-        while not kept:
-            await asyncio.sleep(0.01)
+        await until(lambda: kept)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         head.jobs["j"].steps.extend([("RUNNING", "3\n"), ("SUCCEEDED", "4\n")])
@@ -244,8 +254,7 @@ class TestTrigger:
     async def test_a_head_that_is_gone_ends_the_waiting(self, head: FakeHead, snowflake: FakeSnowflake) -> None:
         head.run("j", *GOES_ON)
         running = asyncio.create_task(fire(trigger()))
-        while head.jobs["j"].status != "RUNNING":
-            await asyncio.sleep(0.01)
+        await until(lambda: head.jobs["j"].status == "RUNNING")
         head.silent = 1000
         snowflake.services.become(ServiceStatus.FAILED)
         event = await running

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from airflow_provider_raydp_spcs.jobs.errors import JobFailedError
 from airflow_provider_raydp_spcs.links.raydp import (
     CLUSTER_LINKS,
     JOB_LINKS,
@@ -98,10 +100,8 @@ class TestOfAJob:
         for code in (1, 0):
             head.will(("FAILED" if code else "SUCCEEDED", ""), exit_code=code)
             airflow.xcoms.clear()  # as Airflow does before each try
-            try:
+            with pytest.raises(JobFailedError) if code else nullcontext():
                 submit.execute(airflow.context())
-            except Exception as error:
-                assert code, error
             found.append(keys(airflow.xcoms)["_link_RayJobLink"].rpartition("/")[2])
         assert found == list(head.jobs)
 
