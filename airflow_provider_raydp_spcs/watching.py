@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -94,7 +95,9 @@ class Watch(ABC, Generic[U]):
             if self._followers:
                 await asyncio.sleep(pause)
             if not self._followers:
-                await self.rest()  # somebody may come meanwhile, hence the loop
+                # Somebody may come meanwhile, hence the loop; and must not wait in vain for what went wrong here.
+                with contextlib.suppress(Exception):
+                    await self.rest()
 
     def _give_up(self, reason: Exception) -> None:
         for follower in self._followers:

@@ -163,7 +163,8 @@ def stop_at_once(
             while left > 0 and not own.stop(submission_id):
                 sleep(0.25)
                 left -= 0.25
-    except RayJobsError as error:
+    except Exception as error:
+        # Not even what nobody thought of: whoever is being killed has no time for it.
         told(f"job {submission_id} could not be stopped: {error}")
 
 
@@ -204,7 +205,7 @@ def _last_lines(client: RayJobsClient, submission_id: str, view: LogView | None)
 def lost(submission_id: str) -> JobLostError:
     """The error about a job that Ray does not know any more."""
     msg = (
-        f"Ray does not know job {submission_id} any more: the head was started anew and its jobs are gone. Try the task "
-        "again; the job is then submitted once more"
+        f"Ray does not know job {submission_id}: the head was started anew and its jobs are gone, or the job is another "
+        "cluster's. The task that submits it does so once more when it is tried again"
     )
     return JobLostError(msg)

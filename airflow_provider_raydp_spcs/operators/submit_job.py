@@ -109,7 +109,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
         with self.prepare(context) as application, self.spcs() as hook:
             ray = self._ray(hook)
             with patiently(ray.client, told=self.say) as client:
-                self.check_cluster(client)
+                patiently(partial(self.check_cluster, client), told=self.say, diagnose=ray.diagnose)
                 ticket = self._ticket(client, ray, context)
                 self._end_if_killed(ticket.submission_id, is_there=ticket.status is not None)
                 self._tell(context, ray, ticket)

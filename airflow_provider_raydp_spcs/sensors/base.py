@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,12 @@ from airflow_provider_raydp_spcs.operators.base import GRACE
 from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
+
+    from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 
 
 class RayDPSensor(BaseSensorOperator):
@@ -53,6 +58,12 @@ class RayDPSensor(BaseSensorOperator):
         self.database, self.schema, self.role, self.warehouse = database, schema, role, warehouse
         self.deferrable = deferrable
 
+    _open: SpcsHook | None = None
+
+    def spcs(self) -> AbstractContextManager[SpcsHook]:
+        """A hook over the connection: one for all looks of the worker's waiting."""
+        return self.scope.hook() if self._open is None else nullcontext(self._open)
+
     @property
     def scope(self) -> SpcsScope:
         """Where in Snowflake the cluster is."""
@@ -65,7 +76,8 @@ class RayDPSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait here, or in the triggerer."""
         if not self.deferrable:
-            return super().execute(context)
+            with self.scope.hook() as self._open:
+                return super().execute(context)
         if not self.poke(context):
             seconds = float(self.timeout)
             self.defer(

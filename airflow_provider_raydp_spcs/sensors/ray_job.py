@@ -45,7 +45,7 @@ class RayDPJobSensor(RayDPSensor):
         from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
 
         del context
-        with self.scope.hook() as hook:
+        with self.spcs() as hook:
             ray = RayJobsHook(self.cluster_name, hook)
             with patiently(ray.client, diagnose=ray.diagnose) as client:
                 return patiently(partial(self._has_ended, client), diagnose=ray.diagnose)

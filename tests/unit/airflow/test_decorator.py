@@ -200,6 +200,12 @@ def test_another_python_on_the_cluster_is_refused(dag: DAG, head: FakeHead, airf
     assert (head.posted, airflow.store.values) == (0, {})
 
 
+def test_a_silence_before_anything_is_known_is_borne(dag: DAG, head: FakeHead, airflow: Airflow) -> None:
+    head.silent = 2
+    operator(lambda: 1).execute(airflow.context())
+    assert head.posted == 1
+
+
 def test_the_functions_value_is_the_tasks(dag: DAG, head: FakeHead, airflow: Airflow) -> None:
     head.will(("SUCCEEDED", ""), result={"value": {"a": 1}})
     assert operator(lambda: 1).execute(airflow.context()) == {"a": 1}

@@ -10,6 +10,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from airflow_provider_raydp_spcs.cluster.errors import ClusterFailedError, ClusterNotFoundError
+from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
+from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 from airflow_provider_raydp_spcs.jobs.errors import HeadGoneError, JobFailedError, JobLostError, RayUnreachableError
 from airflow_provider_raydp_spcs.operators.base import GRACE
 from airflow_provider_raydp_spcs.sensors.cluster import RayDPClusterSensor
@@ -110,6 +112,34 @@ class TestJob:
         snowflake.services.there.clear()
         with pytest.raises(ClusterNotFoundError, match="there is no cluster C"):
             job().execute(airflow.context())
+
+
+@pytest.mark.parametrize("make", [job, lambda: cluster(target="suspended")])
+def test_one_connection_serves_all_looks_and_is_closed(
+    head: FakeHead, snowflake: FakeSnowflake, airflow: Airflow, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    head.run("j", *GOES_ON, *GOES_ON, *GOES_ON, *ENDS_WELL)
+    made: list[SpcsHook] = []
+    closed: list[SpcsHook] = []
+    hook = SpcsScope.hook
+
+    def counting(scope: SpcsScope) -> SpcsHook:
+        made.append(hook(scope))
+        return made[-1]
+
+    monkeypatch.setattr(SpcsScope, "hook", counting)
+    monkeypatch.setattr(SpcsHook, "close", lambda hook: closed.append(hook))
+    sensor = make()
+    poke, looks = sensor.poke, iter(range(10))
+
+    def third_time(context: Any) -> Any:
+        if next(looks) == 2:
+            snowflake.services.become(ServiceStatus.SUSPENDED)
+        return poke(context)
+
+    sensor.poke = poke if isinstance(sensor, RayDPJobSensor) else third_time
+    sensor.execute(airflow.context())
+    assert (len(made), closed) == (1, made)
 
 
 class TestCluster:

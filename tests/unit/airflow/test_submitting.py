@@ -252,7 +252,7 @@ def test_a_job_that_a_restarted_head_forgot_is_lost_and_submitted_again(
             head.jobs.clear()
 
     operator.say = restart
-    with pytest.raises(JobLostError, match="submitted once more"):
+    with pytest.raises(JobLostError, match="does so once more when it is tried again"):
         operator.execute(airflow.context())
     submit().execute(airflow.context())
     assert [job.status for job in head.jobs.values()] == ["SUCCEEDED"]

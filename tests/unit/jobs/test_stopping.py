@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_raydp_spcs.jobs.errors import HeadGoneError, JobNotFoundError, RayUnreachableError
 from airflow_provider_raydp_spcs.jobs.submission import JobInfo, JobStatus
 from airflow_provider_raydp_spcs.jobs.wait import KILL_SECONDS, STOP_SECONDS, stop_and_wait, stop_at_once
+from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
 
 
 class Ray:
@@ -65,7 +66,7 @@ def test_a_job_that_never_comes_takes_no_longer_than_a_killed_task_has() -> None
     assert sum(ray.naps) <= KILL_SECONDS < 5
 
 
-@pytest.mark.parametrize("error", [RayUnreachableError, HeadGoneError])
+@pytest.mark.parametrize("error", [RayUnreachableError, HeadGoneError, SnowflakeUnreachableError, AttributeError])
 def test_a_task_that_is_killed_hears_of_no_error(error: type[Exception]) -> None:
     assert Ray([error]).at_once() == ["stopping job j", "job j could not be stopped: x"]
 
