@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.errors import (
     ClusterNotFoundError,
     ClusterNotReadyError,
@@ -232,8 +233,6 @@ class TestReap:
         snowflake.services.there.clear()
         snowflake.compute_pools.there.clear()
         for name, owner, expires in (("OLD", "etl", past), ("OTHER", "ml", past), ("NEW", "etl", "")):
-            from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
-
             snowflake.clusters().create(ClusterConfig(name), owner=owner, run="r", expires=expires)
 
     def reap(self, airflow: Airflow, **values: Any) -> list[str]:
@@ -251,6 +250,14 @@ class TestReap:
     def test_only_of_one_owner(self, snowflake: FakeSnowflake, airflow: Airflow) -> None:
         assert self.reap(airflow, cluster_owner="ml") == ["OTHER"]
         assert self.left(snowflake) == {"OLD", "NEW"}
+
+    def test_what_is_too_old_goes_whatever_it_was_made_for(self, snowflake: FakeSnowflake, airflow: Airflow) -> None:
+        born = dt.datetime.now(dt.UTC) - dt.timedelta(days=2)
+        snowflake.services.there = {
+            name: replace(info, created_on=born) for name, info in snowflake.services.there.items()
+        }
+        assert self.reap(airflow, max_age=dt.timedelta(days=3)) == ["OLD", "OTHER"]
+        assert self.reap(airflow, max_age=dt.timedelta(days=1)) == ["NEW"]
 
     def test_only_told(self, snowflake: FakeSnowflake, airflow: Airflow, told: Told) -> None:
         assert self.reap(airflow, only_tell=True) == ["OLD", "OTHER"]
