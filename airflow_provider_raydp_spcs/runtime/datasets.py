@@ -124,7 +124,8 @@ class _StageSink(Datasink):  # type: ignore[misc]
 
     def on_write_complete(self, write_result: Any) -> None:
         """Runs in the driver."""
-        self.rows = sum(write_result.write_returns)
+        # They come through a pandas column, which makes them numbers of numpy's.
+        self.rows = int(sum(write_result.write_returns))
 
 
 def write_parquet(file: Path, tables: Sequence[pa.Table]) -> None:
