@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import ssl
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
@@ -168,3 +171,35 @@ def test_a_load_that_fails_leaves_the_table_as_it_was(ray: Any, table: str) -> N
 def test_a_column_that_is_no_identifier_is_refused(ray: Any, table: str) -> None:
     with pytest.raises(InvalidIdentifierError, match="no plain Snowflake identifier"):
         write_dataset(ray.data.from_items([{"I; DROP": 1}]), table)
+
+
+STOPPED = """
+import time, ray
+from airflow_provider_raydp_spcs.runtime import write_dataset
+
+def slow(batch):
+    time.sleep(0 if batch["id"][0] == 0 else 600)
+    return {"I": batch["id"]}
+
+ray.init(address="auto")
+write_dataset(ray.data.range(2, override_num_blocks=2).map_batches(slow), "DATASETS", mode="overwrite")
+"""
+
+
+def test_a_job_that_is_stopped_leaves_the_table_as_it_was(
+    ray: Any, table: str, session: ConnectorSession, home: Path, tmp_path: Path
+) -> None:
+    """Ray stops a job's driver by SIGTERM, and by SIGKILL three seconds later."""
+    write_dataset(of(ray, ROWS), table)
+    script = tmp_path / "stopped.py"
+    script.write_text(STOPPED)
+    environment = {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    with subprocess.Popen([sys.executable, str(script)], env=environment) as job:
+        try:
+            until(lambda: list(Paths(home).stages.rglob("RAYDP_WRITE*/*.parquet")))
+            job.terminate()
+            assert job.wait(timeout=60) != 0
+        finally:
+            job.kill()
+    assert session.execute("SHOW STAGES LIKE 'RAYDP_WRITE%'") == []
+    assert found(table) == ROWS
