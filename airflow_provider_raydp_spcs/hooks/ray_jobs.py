@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_raydp_spcs.cluster.blueprint import DASHBOARD, JOB_FILES
+from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES
 from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError, ClusterNotReadyError
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
@@ -32,7 +32,7 @@ class RayJobsHook(BaseHook):
         self._endpoints: dict[str, str] | None = None
 
     def endpoints(self) -> dict[str, str]:
-        """Addresses of the head's public endpoints, asked for once; and of its page in Snowsight.
+        """Addresses of the head's public endpoints, asked for once.
 
         :raises ClusterNotFoundError: there is no such cluster.
         """

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
+from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
+from airflow_provider_raydp_spcs.links.tries import keep
 from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
+from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -75,14 +78,26 @@ class RayDPOperator(BaseOperator):
         self.log.info("%s", line)
 
     def link(self, context: Context, addresses: Mapping[str, str], submission_id: str = "") -> None:
-        """Fill the task's links while it runs.
+        """Fill the task's links while it runs; Airflow drops its XComs when the next try starts, so a record keeps them.
 
-        :param addresses: of the head's endpoints: name → ``https://…``.
+        :param addresses: of the cluster's endpoints and its page in Snowsight: name → ``https://…``.
         """
-        for link in self.operator_extra_links:
-            target = link.target(addresses, submission_id)  # type: ignore[attr-defined]
-            if target:
-                context["ti"].xcom_push(key=link.xcom_key, value=target)
+        found = {
+            link.xcom_key: target
+            for link in self.operator_extra_links
+            if (target := link.target(addresses, submission_id))  # type: ignore[attr-defined]
+        }
+        for key, target in found.items():
+            context["ti"].xcom_push(key=key, value=target)
+        if found:
+            keep(context["task_state_store"], int(context["ti"].try_number), found)
+
+    def link_pages(self, hook: SpcsHook, context: Context, submission_id: str = "") -> None:
+        """Fill the links with whatever can be opened by now; that this cannot be found out is no reason to fail."""
+        try:
+            self.link(context, hook.clusters.pages(self.cluster_name), submission_id)
+        except (SpcsError, ClusterError) as error:
+            self.log.warning("some links stay empty: %s", error)
 
 
 def poll_seconds(own: float | None, fallback: float, *, deferred: bool) -> float:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
 from airflow_provider_raydp_spcs.cluster.lifecycle import POLL_SECONDS, READY_TIMEOUT
 from airflow_provider_raydp_spcs.cluster.status import Target
 from airflow_provider_raydp_spcs.cluster.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
-from airflow_provider_raydp_spcs.links.raydp import CLUSTER_LINKS, SNOWSIGHT
+from airflow_provider_raydp_spcs.links.raydp import CLUSTER_LINKS
 from airflow_provider_raydp_spcs.operators import events
 from airflow_provider_raydp_spcs.operators.base import RayDPOperator, poll_seconds
-from airflow_provider_raydp_spcs.spcs.snowsight import service_page
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -80,6 +80,8 @@ class ClusterTask(RayDPOperator):
         deadline = time.time() + self.timeout
         with self.spcs() as hook:
             if self.ask(hook, context) and self.wait:
+                if self.operator_extra_links:
+                    self.link_pages(hook, context)
                 if self.deferrable:
                     self._defer(deadline, self.take_back(context))
                 try:
@@ -107,10 +109,9 @@ class ClusterTask(RayDPOperator):
 
     def cluster_links(self, hook: SpcsHook, context: Context) -> dict[str, str]:
         """Fill the task's links; answer the addresses of the cluster's endpoints."""
-        addresses = hook.clusters.endpoints(self.cluster_name)
-        page = service_page(hook.client, hook.clusters.head_state(self.cluster_name).service)
-        self.link(context, {**addresses, SNOWSIGHT: page})
-        return addresses
+        pages = hook.clusters.pages(self.cluster_name)
+        self.link(context, pages)
+        return {name: address for name, address in pages.items() if name != SNOWSIGHT}
 
     def _defer(self, deadline: float, take_back: Errand | None) -> None:
         from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger

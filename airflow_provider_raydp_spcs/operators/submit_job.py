@@ -116,6 +116,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
                     self._submit(hook, client, ray, application, ticket.submission_id, context)
                 else:
                     self.say(f"found job {ticket.submission_id} of an earlier try: {ticket.status}")
+                self.link_pages(hook, context, ticket.submission_id)
                 if not self.wait_for_completion:
                     return ticket.submission_id
                 view = self._view(context, ticket.submission_id)
