@@ -35,7 +35,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("operators", *_OPERATORS)],
         "sensors": [_modules("sensors", "ray_job", "cluster")],
         "hooks": [_modules("hooks", "spcs", "ray_jobs")],
-        "triggers": [_modules("triggers", "ray_job", "cluster")],
+        "triggers": [_modules("triggers", "ray_job", "cluster", "lease")],
         "task-decorators": [{"name": "raydp", "class-name": f"{_PACKAGE}.decorators.raydp.raydp_task"}],
         "extra-links": [f"{_PACKAGE}.links.raydp.{link}" for link in _LINKS],
         "connection-types": [_connection_type()],

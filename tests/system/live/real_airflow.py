@@ -132,10 +132,13 @@ class RealAirflow:
 
     def trigger(self, dag_id: str, run_id: str, **conf: Any) -> str:
         self.wait(lambda: dag_id in self.dags(), 90, f"DAG {dag_id} is not there; {self._import_errors()}")
-        self.ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        self.unpause(dag_id)
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         self.ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
         return run_id
+
+    def unpause(self, dag_id: str) -> None:
+        self.ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
 
     def dags(self) -> set[str]:
         return {dag["dag_id"] for dag in self.ask("GET", "/api/v2/dags", limit=100)["dags"]}
@@ -152,7 +155,15 @@ class RealAirflow:
 
     def wait_run(self, dag_id: str, run_id: str, seconds: float) -> str:
         """Wait until a run has ended; answer its state."""
-        self.wait(lambda: self.run_state(dag_id, run_id) in FINISHED, seconds, f"run {run_id} of {dag_id} goes on")
+        try:
+            self.wait(lambda: self.run_state(dag_id, run_id) in FINISHED, seconds, f"run {run_id} of {dag_id} goes on")
+        except AssertionError as error:
+            told = ("state", "try_number", "start_date", "end_date", "pid")
+            for name, task in self.tasks(dag_id, run_id).items():
+                if task["state"] != "success":
+                    error.add_note(f"{name}: {[task[key] for key in told]}")
+            error.add_note((self.home / "scheduler.log").read_text()[-6000:])
+            raise
         return self.run_state(dag_id, run_id)
 
     def wait_task(self, dag_id: str, run_id: str, task_id: str, states: Iterable[str], seconds: float) -> str:
