@@ -14,6 +14,7 @@ from typing import Final
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.security.certificates import write_private
 
+ORGANISATION: Final = "LOCALORG"
 ACCOUNT: Final = "LOCAL"
 USER: Final = "RAYDP"
 SESSION_SECONDS: Final = 4 * 3600
