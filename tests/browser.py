@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
+TIMEOUT = 30_000
+"""Milliseconds that a page may take to show what is waited for; machines that run tests are busy."""
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -28,12 +30,13 @@ def chromium() -> str:
 @contextmanager
 def opened_page(width: int = 1400, height: int = 900) -> Iterator[Page]:
     """An empty page in a browser without history and cookies, which trusts the local Snowflake's certificates."""
+    expect.set_options(timeout=TIMEOUT)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium())
         context = browser.new_context(
             ignore_https_errors=True, locale="en-US", viewport={"width": width, "height": height}
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(TIMEOUT)
         try:
             yield context.new_page()
         finally:

@@ -111,12 +111,12 @@ class SubmitRayDPJobOperator(RayDPOperator):
             with patiently(ray.client, told=self.say) as client:
                 self.check_cluster(client)
                 ticket = self._ticket(client, context)
-                self._tell(context, ray, ticket)
+                self._tell(context, ticket)
                 if ticket.status is None:
                     self._submit(hook, client, ray, application, ticket.submission_id, context)
                 else:
                     self.say(f"found job {ticket.submission_id} of an earlier try: {ticket.status}")
-                self.link_pages(hook, context, ticket.submission_id)
+                self.link_pages(hook, context, ticket.submission_id, ray.endpoints())
                 if not self.wait_for_completion:
                     return ticket.submission_id
                 view = self._view(context, ticket.submission_id)
@@ -187,12 +187,11 @@ class SubmitRayDPJobOperator(RayDPOperator):
         self._stop = partial(stop_at_once, client.sibling, ticket.submission_id, self.say)
         return ticket
 
-    def _tell(self, context: Context, ray: RayJobsHook, ticket: Ticket) -> None:
+    def _tell(self, context: Context, ticket: Ticket) -> None:
         """Before the job runs, so that its logs can be exported however this task ends."""
         names = run_names(context)
         value = {key: names[key] for key in ("task_id", "map_index", "try_number")}
         context["ti"].xcom_push(key=JOB_XCOM, value={"submission_id": ticket.submission_id, **value})
-        self.link(context, ray.endpoints(), ticket.submission_id)
 
     def _submit(
         self,

@@ -32,7 +32,7 @@ _PAGE: Final = """<!doctype html>
   input {{ display: block; width: 100%; box-sizing: border-box; font: inherit; padding: .5rem }}
   button {{ font: inherit; width: 100%; padding: .5rem; border: 0; border-radius: .25rem;
            background: #1167a8; color: #fff; cursor: pointer }}
-  p {{ font-size: .875rem }} .wrong {{ color: #b00020 }}
+  p {{ font-size: .875rem }} .wrong {{ color: #b00020 }} code {{ white-space: nowrap }}
 </style></head><body>
 <form method="post" action="{action}" onsubmit="this.action += location.hash">
   <h1>Local Snowflake</h1>

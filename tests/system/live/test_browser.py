@@ -104,6 +104,9 @@ def test_links_open_what_they_name_while_the_job_runs(
     local_snowflake: dict[str, str],
 ) -> None:
     visit(page, airflow, JOB)
+    expect(page.get_by_text("this is try 2; signing in with ***")).to_be_visible()
+    album.take(page, "log-while-it-runs")
+    page.get_by_role("link", name="Details", exact=True).click()
     for name, target in {
         "Ray dashboard": dashboard,
         "Ray job": f"{dashboard}/#/jobs/{jobs['2']}",
@@ -112,8 +115,7 @@ def test_links_open_what_they_name_while_the_job_runs(
         expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("href", target)
     for name in ("Grafana", "Jupyter"):
         expect(page.get_by_text(name, exact=True)).to_have_count(0)
-    expect(page.get_by_text("this is try 2")).to_be_visible()
-    album.take(page, "task-that-runs")
+    album.take(page, "links-while-it-runs")
 
     job = follow(page, "Ray job")
     expect(job).to_have_title("Sign in to the local Snowflake")
@@ -139,10 +141,10 @@ def test_each_try_has_its_own_links(
         found = links(airflow, JOB, try_number=number)
         assert found["Ray job"] == f"{dashboard}/#/jobs/{jobs[number]}"
         assert found["Snowsight service"] == SNOWSIGHT
-    visit(page, airflow, JOB, "?try_number=1")
+    visit(page, airflow, JOB, "/details?try_number=1")
     link = page.get_by_role("link", name="Ray job", exact=True)
     expect(link).to_have_attribute("href", f"{dashboard}/#/jobs/{jobs['1']}")
-    album.take(page, "first-try")
+    album.take(page, "links-of-the-first-try")
     job = follow(page, "Ray job")
     expect(job.get_by_text("FAILED").first).to_be_visible()
     album.take(job, "ray-job-of-the-first-try")
@@ -159,6 +161,7 @@ def test_nothing_shows_a_secret(
     for name, task in tasks.items():
         assert task["rendered_fields"]["cluster_name"] == CLUSTER
         told = {"task": task, "xcoms": xcoms(airflow, name), "kept": airflow.ask("GET", f"{api(name)}/state-store")}
+        assert "" not in told["xcoms"].values(), "a link that leads nowhere is not there"
         for attempt in range(1, task["try_number"] + 1):
             told[f"log {attempt}"] = airflow.log(DAG, RUN, name, attempt)
         for what, value in told.items():

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseOperatorLink
 
 from airflow_provider_raydp_spcs import operators
 from airflow_provider_raydp_spcs.decorators.raydp import RayDPDecoratedOperator
@@ -83,22 +83,39 @@ def test_what_is_no_record_is_told_from_a_try_without_links(record: Any) -> None
     assert of_try(store[KEY], 1) == {"a": "1"}
 
 
-def test_an_operator_fills_what_there_is_and_keeps_it() -> None:
-    pushed, store = {}, Store()  # type: tuple[dict[str, str], Store]
-    instance = SimpleNamespace(try_number=3, xcom_push=lambda key, value: pushed.update({key: value}))
-    operator = SubmitRayDPJobOperator(task_id="t", cluster_name="C", application="x.py")
-    operator.link({"ti": instance, "task_state_store": store}, {"dashboard": "https://ray"}, "j1")  # type: ignore[typeddict-item]
-    assert pushed == {"_link_RayDashboardLink": "https://ray", "_link_RayJobLink": "https://ray/#/jobs/j1"}
-    assert of_try(store[KEY], 3) == pushed
+class OwnLink(BaseOperatorLink):
+    name = "Own"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        return "own"
 
 
-def test_links_that_cannot_be_found_out_fail_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+class OwnOperator(SubmitRayDPJobOperator):
+    operator_extra_links = (*JOB_LINKS, OwnLink())
+
+
+@pytest.mark.parametrize("kind", [SubmitRayDPJobOperator, OwnOperator])
+def test_an_operator_fills_what_there_is_and_keeps_it(
+    capsys: pytest.CaptureFixture[str], kind: type[SubmitRayDPJobOperator]
+) -> None:
     def pages(name: str) -> dict[str, str]:
         raise SnowflakeUnreachableError(f"{name}: no answer")
 
-    operator = SubmitRayDPJobOperator(task_id="t", cluster_name="C", application="x.py")
-    operator.link_pages(SimpleNamespace(clusters=SimpleNamespace(pages=pages)), {})  # type: ignore[arg-type,typeddict-item]
+    pushed, store = {}, Store()  # type: tuple[dict[str, str], Store]
+    instance = SimpleNamespace(try_number=3, xcom_push=lambda key, value: pushed.update({key: value}))
+    context: Any = {"ti": instance, "task_state_store": store}
+    hook: Any = SimpleNamespace(clusters=SimpleNamespace(pages=pages))
+    operator = kind(task_id="t", cluster_name="C", application="x.py")
+    operator.pre_execute(context)
+    assert [link.name for link in operator.operator_extra_links] == ([] if kind is SubmitRayDPJobOperator else ["Own"])
+    operator.link_pages(hook, context, "j1", {"dashboard": "https://ray"})
     assert "some links stay empty: C: no answer" in capsys.readouterr().out
+    assert pushed == {"_link_RayDashboardLink": "https://ray", "_link_RayJobLink": "https://ray/#/jobs/j1"}
+    assert of_try(store[KEY], 3) == pushed
+    hook.clusters.pages = lambda name: ADDRESSES
+    operator.link_pages(hook, context, "j1")
+    assert set(pushed) == {link.xcom_key for link in JOB_LINKS}
+    assert of_try(store[KEY], 3) == pushed
 
 
 def test_the_plugin_has_every_link_of_every_operator() -> None:
