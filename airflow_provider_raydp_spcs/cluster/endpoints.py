@@ -1,0 +1,12 @@
+"""Names of what a person or a client opens on a cluster. A file of its own, since every Airflow process reads them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DASHBOARD: Final = "dashboard"
+JOB_FILES: Final = "job-files"
+NOTEBOOK: Final = "notebook"
+GRAFANA: Final = "grafana"
+SNOWSIGHT: Final = "snowsight"
+"""Not an endpoint: the name that the head's page in Snowsight has beside them."""
