@@ -11,6 +11,7 @@ from typing import Final
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, NodeConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES, NOTEBOOK
 from airflow_provider_raydp_spcs.cluster.sizing import size_node
 from airflow_provider_raydp_spcs.spcs import sql
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool
@@ -26,10 +27,6 @@ from airflow_provider_raydp_spcs.spcs.specification import (
     VolumeMount,
 )
 
-DASHBOARD: Final = "dashboard"
-JOB_FILES: Final = "job-files"
-NOTEBOOK: Final = "notebook"
-GRAFANA: Final = "grafana"
 ARTIFACTS_DIR: Final = "/raydp/artifacts"
 RAY_DIR: Final = "/raydp/ray"
 SESSION_DIR: Final = "/raydp/session"

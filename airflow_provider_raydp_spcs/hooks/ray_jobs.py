@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_raydp_spcs.cluster.blueprint import DASHBOARD, JOB_FILES
+from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES
 from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError, ClusterNotReadyError
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.errors import (
     JobFailedError,
     JobInputError,
@@ -20,7 +19,12 @@ from airflow_provider_raydp_spcs.jobs.logs import TAIL_BYTES, LogView, last_word
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobInfo, JobStatus
 from airflow_provider_raydp_spcs.patience import Patience
 
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
+
 POLL_SECONDS: Final = 1.0
+DEFERRED_POLL_SECONDS: Final = 5.0
+"""Between looks, in a worker and in a triggerer."""
 FIRST_POLL: Final = 0.1
 """The first looks come quickly, for short jobs; then they come ever less often, down to the poll interval."""
 STOP_SECONDS: Final = 30.0

@@ -10,10 +10,9 @@ from typing import ClassVar, Final
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
 from airflow_provider_raydp_spcs.jobs.errors import RayUnreachableError
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobInfo, JobStatus, LogPiece
-from airflow_provider_raydp_spcs.jobs.wait import lost
+from airflow_provider_raydp_spcs.jobs.wait import DEFERRED_POLL_SECONDS, lost
 from airflow_provider_raydp_spcs.watching import Follower, Watch
 
-POLL_SECONDS: Final = 5.0
 MAX_PIECES: Final = 1024
 """Logs in one request."""
 
@@ -40,7 +39,7 @@ class HeadWatch(Watch[Update]):
         connect: Callable[[], Awaitable[AsyncRayJobsClient]],
         diagnose: Callable[[], Awaitable[None]],
         *,
-        poll: float = POLL_SECONDS,
+        poll: float = DEFERRED_POLL_SECONDS,
     ) -> None:
         super().__init__(poll)
         self._connect, self._diagnose = connect, diagnose

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
-from airflow_provider_raydp_spcs.cluster.blueprint import DASHBOARD, GRAFANA, NOTEBOOK
+from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, GRAFANA, NOTEBOOK
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
