@@ -28,6 +28,7 @@ from airflow_provider_raydp_spcs.shipped import shipped
 from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger
 from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
 
+PACKAGE = "airflow_provider_raydp_spcs"
 OPERATORS = (
     "create_cluster", "delete_cluster", "export_logs", "reap_clusters", "resume_cluster", "scale_cluster", "submit_job",
     "suspend_cluster",
@@ -62,17 +63,35 @@ def test_the_metadata_is_what_airflow_expects() -> None:
         __import__(module)
 
 
-@pytest.mark.parametrize(
-    "module", [f"operators.{name}" for name in OPERATORS] + ["sensors.ray_job", "triggers.ray_job"]
+PARSED = (
+    *(f"operators.{name}" for name in OPERATORS),
+    "sensors.ray_job",
+    "sensors.cluster",
+    "decorators.raydp",
+    "task_groups",
 )
-def test_importing_an_operator_is_light(module: str) -> None:
+ONLY_RUN = (
+    "cluster.lifecycle",
+    "cluster.blueprint",
+    "spcs.client",
+    "jobs.client",
+    "jobs.aio",
+    "hooks.spcs",
+    "triggers",
+)
+
+
+@pytest.mark.parametrize("module", PARSED)
+def test_parsing_a_dag_reads_nothing_that_only_a_running_task_needs(module: str) -> None:
+    heavy = {"ray", "pyspark", "raydp", "cloudpickle", *(f"{PACKAGE}.{name}" for name in ONLY_RUN)}
     code = (
-        f"import sys, airflow_provider_raydp_spcs.{module}; "
-        "print([name for name in ('ray', 'pyspark', 'raydp', 'pandas', 'snowflake.connector') if name in sys.modules])"
+        f"import json, sys, airflow.sdk; before = set(sys.modules); import {PACKAGE}.{module}; "
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     out = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], text=True)
-    heavy = json.loads(out.strip().splitlines()[-1].replace("'", '"'))
-    assert not {"ray", "pyspark", "raydp"} & set(heavy)
+    read = set(json.loads(out.splitlines()[-1]))
+    assert f"{PACKAGE}.{module}" in read
+    assert not heavy & read
 
 
 def test_the_example_parses_and_is_wired() -> None:
