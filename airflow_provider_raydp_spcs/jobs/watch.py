@@ -19,7 +19,7 @@ MAX_PIECES: Final = 1024
 
 @dataclass(frozen=True)
 class Update:
-    """What one look told of a job; ``piece`` is None where nothing new was written."""
+    """What was new of a job at one look; ``piece`` is None where nothing new was written."""
 
     info: JobInfo
     piece: LogPiece | None = None
@@ -44,6 +44,7 @@ class HeadWatch(Watch[Update]):
         super().__init__(poll)
         self._connect, self._diagnose = connect, diagnose
         self._client: AsyncRayJobsClient | None = None
+        self._told: dict[Follower[Update], JobStatus] = {}
 
     async def client(self) -> AsyncRayJobsClient:
         """The client, connected at first use."""
@@ -52,7 +53,9 @@ class HeadWatch(Watch[Update]):
         return self._client
 
     async def updates(self, submission_id: str, *, position: int = 0, log: bool = True) -> AsyncGenerator[Update, None]:
-        """What each look tells of a job, until it has ended; the end of its log is left to :meth:`rest_of_log`.
+        """What is new of a job, until it has ended: its state, where it changed, and what its log has gained.
+
+        The end of the log is left to :meth:`rest_of_log`.
 
         :param position: up to which its log is known, in bytes.
         :raises RayJobsError: Ray does not know the job, refuses us, or was silent for too long.
@@ -76,17 +79,21 @@ class HeadWatch(Watch[Update]):
         pieces: dict[str, LogPiece] = {}
         for start in range(0, len(asking), MAX_PIECES):
             pieces |= await client.new_logs({each.name: each.position for each in asking[start : start + MAX_PIECES]})
+        # Most jobs have nothing new to tell at most looks; with a thousand of them, waking nobody for nothing matters.
+        told, self._told = self._told, {}
         for follower in followers:
             info = jobs.get(follower.name)
             if info is None:
                 follower.queue.put_nowait(lost(follower.name))
                 continue
             piece = pieces.get(follower.name) if follower.wants_log else None
-            if piece is None or piece.position <= follower.position:
+            if piece is not None and piece.position <= follower.position:
                 piece = None
-            else:
+            if piece is not None:
                 follower.position = piece.position
-            follower.queue.put_nowait(Update(info, piece))
+            if piece is not None or told.get(follower) is not info.status:
+                follower.queue.put_nowait(Update(info, piece))
+            self._told[follower] = info.status
 
     async def diagnose(self) -> None:
         """See the base class."""
@@ -95,6 +102,7 @@ class HeadWatch(Watch[Update]):
     async def rest(self) -> None:
         """See the base class."""
         client, self._client = self._client, None
+        self._told = {}
         if client is not None:
             await client.close()
 
