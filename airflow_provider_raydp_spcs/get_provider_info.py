@@ -35,7 +35,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("operators", *_OPERATORS)],
         "sensors": [_modules("sensors", "ray_job", "cluster")],
         "hooks": [_modules("hooks", "spcs", "ray_jobs")],
-        "triggers": [_modules("triggers", "ray_job", "cluster")],
+        "triggers": [_modules("triggers", "ray_job", "cluster", "lease")],
         "task-decorators": [{"name": "raydp", "class-name": f"{_PACKAGE}.decorators.raydp.raydp_task"}],
         "extra-links": [f"{_PACKAGE}.links.raydp.{link}" for link in _LINKS],
         "connection-types": [_connection_type()],
@@ -85,7 +85,7 @@ def _config() -> dict[str, Any]:
 def _seconds(description: str, default: float) -> dict[str, Any]:
     return {
         "description": description,
-        "version_added": "0.2.0",
+        "version_added": "0.1.0",
         "type": "float",
         "example": None,
         "default": str(default),

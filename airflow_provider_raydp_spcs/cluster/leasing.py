@@ -15,6 +15,9 @@ LEASE_SECONDS: Final = 24 * 3600
 """Longer than most runs; a run that dies leaves its lease to expire."""
 WAIT_SECONDS: Final = 600.0
 """How long to wait while somebody else deletes the cluster."""
+LINGER_SECONDS: Final = 60.0
+"""How long the last one out keeps the cluster for the next one: runs of a backfill end together and start together."""
+POLL_SECONDS: Final = 5.0
 
 
 def holder(owner: str, run: str) -> str:
@@ -30,6 +33,19 @@ def take(client: SpcsClient, cluster: str, holder: str, owner: str, run: str, se
     """
     client.leases.acquire(cluster.upper(), holder, owner=owner, run=run, seconds=seconds, wait_seconds=WAIT_SECONDS)
     progress(f"{holder} holds a lease of cluster {cluster.upper()} for {seconds} s")
+
+
+def keeps_as_last(client: SpcsClient, cluster: str, holder: str, progress: Progress) -> bool:
+    """Give a lease back where somebody else holds one; answer whether it was kept, for nobody does."""
+    kept = client.leases.release(cluster.upper(), holder, unless_last=True)
+    if kept:
+        progress(f"nobody else uses cluster {cluster.upper()}; it is kept for a while, should somebody come")
+    return kept
+
+
+def is_joined(client: SpcsClient, cluster: str, holder: str) -> bool:
+    """Whether somebody else holds a lease."""
+    return any(lease.holder != holder for lease in client.leases.live(cluster.upper()))
 
 
 def may_delete(client: SpcsClient, cluster: str, holder: str, progress: Progress) -> bool:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
+from airflow_provider_raydp_spcs.links.raydp import SNOWSIGHT
 from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
+from airflow_provider_raydp_spcs.spcs.snowsight import service_page
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 
-JOB_XCOM = "raydp_job"
+GRACE: Final = timedelta(minutes=10)
+"""Airflow's own timeout of a deferral fails a task without cleaning up; so ours comes first, by this much."""
+JOB_XCOM: Final = "raydp_job"
 """Key under which a submit task tells which job it runs, before the job runs."""
 
 
@@ -55,7 +60,7 @@ class RayDPOperator(BaseOperator):
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", RayDPRetryPolicy())
+        kwargs["retry_policy"] = kwargs.get("retry_policy") or RayDPRetryPolicy()  # mapped tasks are given None
         super().__init__(**kwargs)
         self.cluster_name = cluster_name
         self.snowflake_conn_id = snowflake_conn_id
@@ -83,6 +88,16 @@ class RayDPOperator(BaseOperator):
             target = link.target(addresses, submission_id)  # type: ignore[attr-defined]
             if target:
                 context["ti"].xcom_push(key=link.xcom_key, value=target)
+
+    def cluster_links(self, hook: SpcsHook, context: Context, submission_id: str = "") -> dict[str, str]:
+        """Fill all of the task's links; answer the addresses of the cluster's endpoints.
+
+        :raises ClusterNotFoundError: there is no such cluster.
+        """
+        addresses = hook.clusters.endpoints(self.cluster_name)
+        page = service_page(hook.client, hook.clusters.head_state(self.cluster_name).service)
+        self.link(context, {**addresses, SNOWSIGHT: page}, submission_id)
+        return addresses
 
 
 def poll_seconds(own: float | None, fallback: float, *, deferred: bool) -> float:

@@ -42,7 +42,7 @@ class RayDPClusterSensor(RayDPSensor):
         from airflow_provider_raydp_spcs.cluster.status import tell_changes
 
         del context
-        with self.scope.hook() as hook:
+        with self.spcs() as hook:
             status = hook.clusters.find(self.cluster_name)
             self._told = tell_changes(status, self._told, lambda line: self.log.info("%s", line))
             return hook.clusters.has_reached(status, Target(self.target))

@@ -131,9 +131,11 @@ class Leases:
 
         return self._through_gate(name, prolong)
 
-    def release(self, cluster: str, holder: str) -> bool:
+    def release(self, cluster: str, holder: str, *, unless_last: bool = False) -> bool:
         """Give a lease back.
 
+        :param unless_last: where nobody else holds one, keep it, for somebody may come yet; True then says that it was
+            kept. Of several who do so at once, one keeps theirs.
         :returns: True where nobody else holds one. The cluster is then marked as closing for
             :data:`CLOSING_SECONDS`, and the caller must delete it and call :meth:`closed`. Of several who release at
             once, one gets True; whoever got True gets it again while the mark lasts.
@@ -141,8 +143,11 @@ class Leases:
         name, holder = sql.identifier(cluster, "cluster name"), _holder(holder)
 
         def give_back(inside: _Inside) -> bool:
+            others = bool(inside.holders - {holder})
+            if unless_last and not others:
+                return holder in inside.holders
             self._execute("DELETE FROM {table} WHERE {row}", name, holder)
-            if inside.holders - {holder} or inside.closer not in (None, holder):
+            if others or inside.closer not in (None, holder):
                 return False
             self._mark(name, holder, CLOSING_SECONDS)
             return True

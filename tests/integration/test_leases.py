@@ -61,6 +61,21 @@ def test_of_many_at_once_exactly_one_is_last(
         leases.acquire(cluster, "late", seconds=60)
 
 
+def test_of_many_who_would_keep_theirs_one_does(many: dict[str, Leases], leases: Leases, cluster: str) -> None:
+    together = Barrier(len(HOLDERS))
+
+    def work(holder: str) -> bool:
+        many[holder].acquire(cluster, holder, seconds=600)
+        together.wait()
+        return many[holder].release(cluster, holder, unless_last=True)
+
+    with ThreadPoolExecutor(len(HOLDERS)) as pool:
+        kept = list(pool.map(work, HOLDERS))
+    assert kept.count(True) == 1
+    assert [lease.holder for lease in leases.live(cluster)] == [HOLDERS[kept.index(True)]]
+    leases.acquire(cluster, "late", seconds=60)
+
+
 def test_coming_and_going_never_meet_a_deletion(
     many: dict[str, Leases], cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,10 +136,13 @@ class RealAirflow:
 
     def trigger(self, dag_id: str, run_id: str, **conf: Any) -> str:
         self.wait(lambda: dag_id in self.dags(), 90, f"DAG {dag_id} is not there; {self._import_errors()}")
-        self.ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        self.unpause(dag_id)
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         self.ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
         return run_id
+
+    def unpause(self, dag_id: str) -> None:
+        self.ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
 
     def dags(self) -> set[str]:
         return {dag["dag_id"] for dag in self.ask("GET", "/api/v2/dags", limit=100)["dags"]}
@@ -156,8 +159,30 @@ class RealAirflow:
 
     def wait_run(self, dag_id: str, run_id: str, seconds: float) -> str:
         """Wait until a run has ended; answer its state."""
-        self.wait(lambda: self.run_state(dag_id, run_id) in FINISHED, seconds, f"run {run_id} of {dag_id} goes on")
+        try:
+            self.wait(lambda: self.run_state(dag_id, run_id) in FINISHED, seconds, f"run {run_id} of {dag_id} goes on")
+        except AssertionError as error:
+            error.add_note(self.explain(dag_id, run_id))
+            error.add_note((self.home / "scheduler.log").read_text()[-3000:])
+            raise
         return self.run_state(dag_id, run_id)
+
+    def succeed(self, dag_id: str, run_id: str, seconds: float) -> None:
+        """Wait until a run has ended, and well."""
+        state = self.wait_run(dag_id, run_id, seconds)
+        assert state == "success", self.explain(dag_id, run_id)
+
+    def explain(self, dag_id: str, run_id: str) -> str:
+        """The tasks that have not succeeded, and how their logs end."""
+        told = []
+        for name, task in self.tasks(dag_id, run_id).items():
+            if task["state"] not in ("success", "skipped"):
+                told.append(
+                    f"{name}: {[task[key] for key in ('state', 'try_number', 'start_date', 'end_date', 'pid')]}"
+                )
+                with suppress(httpx.HTTPError, AssertionError):
+                    told += self.log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])[-25:]
+        return "\n".join(told)
 
     def wait_task(self, dag_id: str, run_id: str, task_id: str, states: Iterable[str], seconds: float) -> str:
         wanted = set(states)

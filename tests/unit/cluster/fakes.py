@@ -161,7 +161,9 @@ class FakeLeases:
         del values
         self.there.setdefault(cluster, set()).add(holder)
 
-    def release(self, cluster: str, holder: str) -> bool:
+    def release(self, cluster: str, holder: str, *, unless_last: bool = False) -> bool:
+        if unless_last and self.there.get(cluster, set()) <= {holder}:
+            return bool(self.there.get(cluster))
         self.there.get(cluster, set()).discard(holder)
         return not self.there.get(cluster)
 

@@ -113,6 +113,21 @@ def test_the_last_one_out_marks_the_gate(inside: list[dict[str, Any]], last: boo
         assert table.verbs[-3:] == ["SELECT", "DELETE", "COMMIT"]
 
 
+@pytest.mark.parametrize(
+    ("inside", "kept", "verb"),
+    [
+        ([held("a")], True, "SELECT"),
+        ([held("a"), held("b")], False, "DELETE"),
+        ([closing("a")], False, "SELECT"),
+        ([], False, "SELECT"),
+    ],
+)
+def test_the_last_one_out_may_keep_its_lease(inside: list[dict[str, Any]], kept: bool, verb: str) -> None:
+    table = Table(*inside)
+    assert Leases(table).release("ETL", "a", unless_last=True) is kept
+    assert table.verbs[-2:] == [verb, "COMMIT"]
+
+
 def test_closed_takes_the_mark_away_but_not_anothers() -> None:
     table = Table(closing("a"))
     Leases(table).closed("ETL")
