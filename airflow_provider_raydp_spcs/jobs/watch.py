@@ -11,19 +11,18 @@ from typing import ClassVar, Final, TypeVar
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
 from airflow_provider_raydp_spcs.jobs.errors import RayUnreachableError
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobInfo, JobStatus, LogPiece
-from airflow_provider_raydp_spcs.jobs.wait import lost
+from airflow_provider_raydp_spcs.jobs.wait import DEFERRED_POLL_SECONDS, lost
 from airflow_provider_raydp_spcs.patience import Patience
 from airflow_provider_raydp_spcs.watching import Follower, Watch
 
 T = TypeVar("T")
-POLL_SECONDS: Final = 5.0
 MAX_PIECES: Final = 1024
 """Logs in one request."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one look told of a job; ``piece`` is None where nothing new was written."""
+    """What was new of a job at one look; ``piece`` is None where nothing new was written."""
 
     info: JobInfo
     piece: LogPiece | None = None
@@ -43,12 +42,13 @@ class HeadWatch(Watch[Update]):
         connect: Callable[[], Awaitable[AsyncRayJobsClient]],
         diagnose: Callable[[], Awaitable[None]],
         *,
-        poll: float = POLL_SECONDS,
+        poll: float = DEFERRED_POLL_SECONDS,
     ) -> None:
         super().__init__(poll)
         self._connect, self._diagnose = connect, diagnose
         self._client: AsyncRayJobsClient | None = None
         self._connecting, self._users = asyncio.Lock(), 0
+        self._told: dict[Follower[Update], JobStatus] = {}
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[AsyncRayJobsClient]:
@@ -65,7 +65,9 @@ class HeadWatch(Watch[Update]):
                 await self.rest()
 
     async def updates(self, submission_id: str, *, position: int = 0, log: bool = True) -> AsyncGenerator[Update, None]:
-        """What each look tells of a job, until it has ended; the end of its log is left to :meth:`rest_of_log`.
+        """What is new of a job, until it has ended: its state, where it changed, and what its log has gained.
+
+        The end of the log is left to :meth:`rest_of_log`.
 
         :param position: up to which its log is known, in bytes.
         :raises RayJobsError: Ray does not know the job, refuses us, or was silent for too long.
@@ -102,17 +104,21 @@ class HeadWatch(Watch[Update]):
         pieces: dict[str, LogPiece] = {}
         for start in range(0, len(asking), MAX_PIECES):
             pieces |= await client.new_logs({each.name: each.position for each in asking[start : start + MAX_PIECES]})
+        # Most jobs have nothing new to tell at most looks; with a thousand of them, waking nobody for nothing matters.
+        told, self._told = self._told, {}
         for follower in followers:
             info = jobs.get(follower.name)
             if info is None:
                 follower.queue.put_nowait(lost(follower.name))
                 continue
             piece = pieces.get(follower.name) if follower.wants_log else None
-            if piece is None or piece.position <= follower.position:
+            if piece is not None and piece.position <= follower.position:
                 piece = None
-            else:
+            if piece is not None:
                 follower.position = piece.position
-            follower.queue.put_nowait(Update(info, piece))
+            if piece is not None or told.get(follower) is not info.status:
+                follower.queue.put_nowait(Update(info, piece))
+            self._told[follower] = info.status
 
     async def diagnose(self) -> None:
         """See the base class."""
@@ -123,6 +129,7 @@ class HeadWatch(Watch[Update]):
         if self._users:
             return
         client, self._client = self._client, None
+        self._told = {}
         if client is not None:
             await client.close()
 

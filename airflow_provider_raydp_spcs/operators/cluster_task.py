@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
-from airflow_provider_raydp_spcs.cluster.lifecycle import POLL_SECONDS, READY_TIMEOUT
-from airflow_provider_raydp_spcs.cluster.status import Target
-from airflow_provider_raydp_spcs.cluster.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
+from airflow_provider_raydp_spcs.cluster.target import DEFERRED_POLL_SECONDS, POLL_SECONDS, READY_TIMEOUT, Target
 from airflow_provider_raydp_spcs.links.raydp import CLUSTER_LINKS
 from airflow_provider_raydp_spcs.operators import events
 from airflow_provider_raydp_spcs.operators.base import GRACE as GRACE  # for subclasses too

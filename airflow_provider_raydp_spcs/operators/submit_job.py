@@ -26,6 +26,7 @@ from airflow_provider_raydp_spcs.jobs.submission import (
     submission_id,
 )
 from airflow_provider_raydp_spcs.jobs.wait import (
+    DEFERRED_POLL_SECONDS,
     POLL_SECONDS,
     check_end,
     look,
@@ -35,7 +36,6 @@ from airflow_provider_raydp_spcs.jobs.wait import (
     stop_at_once,
     wait_for_job,
 )
-from airflow_provider_raydp_spcs.jobs.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
 from airflow_provider_raydp_spcs.links.raydp import JOB_LINKS
 from airflow_provider_raydp_spcs.operators import events
 from airflow_provider_raydp_spcs.operators.base import GRACE, JOB_XCOM, RayDPOperator, poll_seconds, run_names

@@ -70,6 +70,25 @@ async def test_many_followers_cost_one_look() -> None:
     assert all(update.piece is None for update in found[2])
 
 
+async def test_who_has_nothing_new_to_learn_is_not_woken() -> None:
+    head = FakeHead(ends_after=20)
+    watched = watch(head)
+    with_log, without = await asyncio.gather(collect(watched, "j1"), collect(watched, "j2", log=False))
+    assert head.listings == 21
+    assert len(with_log) >= 20
+    assert [update.info.status for update in without] == [JobStatus.RUNNING, JobStatus.SUCCEEDED]
+
+
+async def test_who_comes_later_learns_the_state_at_once() -> None:
+    head = FakeHead(ends_after=20)
+    watched = watch(head)
+    first = asyncio.create_task(collect(watched, "j1", log=False))
+    await asyncio.sleep(0.05)
+    assert head.listings > 1
+    assert (await collect(watched, "j1", log=False))[0].info.status is JobStatus.RUNNING
+    assert len(await first) == 2
+
+
 async def test_it_rests_when_nobody_waits_and_starts_again() -> None:
     head = FakeHead(ends_after=1)
     watched = watch(head)
