@@ -31,7 +31,7 @@ class Looks:
     state: Callable[[ServiceInfo], Awaitable[ServiceState]]
 
 
-class SchemaWatch(Watch[ClusterStatus]):
+class SchemaWatch(Watch[ClusterStatus, Follower[ClusterStatus]]):
     """Looks at the clusters of one schema for everybody who waits for them."""
 
     transient: ClassVar[tuple[type[Exception], ...]] = (SnowflakeUnreachableError,)

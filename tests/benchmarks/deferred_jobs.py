@@ -196,7 +196,7 @@ def _rates(first: Reading, last: Reading) -> list[Figure]:
     def per_minute(count: float) -> float:
         return 60 * count / seconds
 
-    kinds = ("GET /api/jobs/", "POST /logs")
+    kinds = ("GET /api/jobs/", "POST /logs", "POST /marks")
     rest = asked.total() - sum(asked[kind] for kind in kinds)
     return [
         Figure("CPU of the triggerer", sum(cores.values()), "cores", CORES_LIMIT),

@@ -16,15 +16,18 @@ from rich.table import Table
 class Figure:
     """One line of a table.
 
+    :param value: None where there is none in this column.
     :param limit: what the figure is meant not to exceed; None where it is only told.
     """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     limit: float | None = None
 
     def __str__(self) -> str:
+        if self.value is None:
+            return ""
         above = " ABOVE" if self.limit is not None and self.value > self.limit else ""
         return f"{self.value:.4g} {self.unit}{above}"
 

@@ -147,7 +147,7 @@ async def main() -> None:
 
     class Counted(handler):
         def log_request(self, code: Any = "-", size: Any = "-") -> None:
-            head.count("POST /logs" if self.command == "POST" else "GET (job files)")
+            head.count(f"{self.command} {self.path}")
 
     files.RequestHandlerClass = Counted
     servers = [

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_raydp_spcs.jobs.errors import HeadGoneError, JobLostError, RayUnreachableError
 from airflow_provider_raydp_spcs.jobs.submission import JobInfo, JobStatus, LogPiece
-from airflow_provider_raydp_spcs.jobs.watch import HeadWatch, Update
+from airflow_provider_raydp_spcs.jobs.watch import HeadWatch, Reader, Update
 
 
 class FakeHead:
@@ -52,7 +52,7 @@ def watch(head: FakeHead, diagnose: Callable[[], Awaitable[None]] = nothing) -> 
 
 
 async def collect(watched: HeadWatch, job: str, *, log: bool = True) -> list[Update]:
-    async with aclosing(watched.updates(job, log=log)) as updates:
+    async with aclosing(watched.updates(Reader(job, wants_log=log))) as updates:
         return [update async for update in updates]
 
 
@@ -167,8 +167,12 @@ class BusyHead(FakeHead):
 async def test_the_client_is_kept_for_who_reads_the_rest_of_a_log_and_closed_after_that() -> None:
     head = BusyHead()
     watched = watch(head)
-    await collect(watched, "j1", log=False)
-    reading = asyncio.create_task(watched.rest_of_log("j1", 0))
+
+    async def follow_and_read() -> LogPiece:
+        await collect(watched, "j1", log=False)
+        return await watched.rest_of_log("j1", 0)
+
+    reading = asyncio.create_task(follow_and_read())
     await asyncio.sleep(0.1)  # several intervals, in which nobody follows any more
     head.go_on.set()
     assert (await reading).text == "j1 line 0\n"
