@@ -39,7 +39,7 @@ def test_every_public_module_is_listed_and_can_be_imported(room: str) -> None:
     listed = {module for each in INFO[room] for module in each["python-modules"]}
     for module in listed:
         import_module(module)
-    shared = {"__init__", "base", "cluster_task", "events", "scope", "shared", "watches", "log_position"}
+    shared = {"__init__", "base", "cluster_task", "events", "scope", "shared", "watches"}
     there = {f"airflow_provider_raydp_spcs.{room}.{file.stem}" for file in (ROOT / room).glob("*.py")}
     assert listed == {module for module in there if module.rpartition(".")[2] not in shared}
 
