@@ -193,6 +193,13 @@ class TestExport:
         assert there["RAYDPLOGS/C/dag/run/mapped-0/1/driver.log"] == "of the driver\n"
         assert there["RAYDPLOGS/C/dag/run/mapped-1/1/driver.log"] == "of another\n"
 
+    def test_of_several_tasks(self, snowflake: FakeSnowflake, airflow: Airflow, head: FakeHead) -> None:
+        files = task(ExportRayDPLogsOperator, job_task_id="job", job_task_ids=["mapped"]).execute(airflow.context())
+        drivers = {name for name in snowflake.stages.files_there if name.endswith("driver.log")}
+        tries = ("job/2", "mapped-0/1", "mapped-1/1")
+        assert drivers == {f"RAYDPLOGS/C/dag/run/{one}/driver.log" for one in tries}
+        assert drivers <= set(files)
+
     def test_where_no_job_was_told_of_the_containers_logs_come_all_the_same(
         self, snowflake: FakeSnowflake, airflow: Airflow
     ) -> None:
