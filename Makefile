@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test unit check format bench constraints wheel clean
+.PHONY: demo test unit check format bench bench-demo bench-import bench-noop bench-deferred constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
@@ -25,8 +25,19 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: $(VENV)/.installed-dev  ## seconds and memory of the demo
-	$(BIN)/python tests/benchmarks/demo_figures.py
+bench: bench-import bench-demo bench-noop bench-deferred  ## every figure, one after the other (15 minutes)
+
+bench-import: $(VENV)/.installed-dev  ## what a DAG file pays for importing the operators
+	$(BIN)/python -m tests.benchmarks.import_cost
+
+bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
+	$(BIN)/python -m tests.benchmarks.demo_figures
+
+bench-noop: $(VENV)/.installed-dev  ## what the operator adds to a job that does nothing
+	$(BIN)/python -m tests.benchmarks.noop_job
+
+bench-deferred: $(VENV)/.installed-dev  ## what a thousand deferred jobs cost one triggerer
+	$(BIN)/python -m tests.benchmarks.deferred_jobs
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
