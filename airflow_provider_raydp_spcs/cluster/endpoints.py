@@ -1,4 +1,4 @@
-"""Names of a cluster's public endpoints. DAG files import this, so it costs next to nothing."""
+"""Names of what a person or a client opens on a cluster. A file of its own, since every Airflow process reads them."""
 
 from __future__ import annotations
 
@@ -10,3 +10,5 @@ JOB_FILES: Final = "job-files"
 """The head's job files (``node.job_files``)."""
 NOTEBOOK: Final = "notebook"
 GRAFANA: Final = "grafana"
+SNOWSIGHT: Final = "snowsight"
+"""Not an endpoint: the name that the head's page in Snowsight has beside them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw, servi
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, cluster_of
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.creation import Creation, Progress
+from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
 from airflow_provider_raydp_spcs.cluster.errors import ClusterFailedError, ClusterNotDeletedError, ClusterNotFoundError
 from airflow_provider_raydp_spcs.cluster.status import (
     ClusterStatus,
@@ -26,6 +27,7 @@ from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError, SpcsError
 from airflow_provider_raydp_spcs.spcs.service_info import GOING, UP, ContainerInfo, ContainerStatus, ServiceInfo
+from airflow_provider_raydp_spcs.spcs.snowsight import service_page
 
 
 @dataclass(frozen=True)
@@ -184,12 +186,22 @@ class Clusters:
 
         :raises ClusterNotFoundError: there is no such cluster.
         """
-        found = {}
-        for service in self.status(name).services:
-            for endpoint in self.client.services.endpoints(service.service.full_name):
-                if endpoint.is_public and endpoint.ingress_host:
-                    found[endpoint.name] = f"https://{endpoint.ingress_host}"
-        return found
+        services = self._services(name)
+        if not services:
+            raise not_found(name)
+        return self._addresses(services)
+
+    def pages(self, name: str) -> dict[str, str]:
+        """What a person may open now: the addresses of :meth:`endpoints`, and the head's page in Snowsight, ``snowsight``.
+
+        :raises ClusterNotFoundError: there is no such cluster.
+        """
+        services, head = self._services(name), service_name(name, "HEAD")
+        if not services:
+            raise not_found(name)
+        found = self._addresses(services)
+        page = next((service_page(self.client, service) for service in services if service.name == head), "")
+        return {**found, SNOWSIGHT: page} if page else found
 
     def head_endpoints(self, name: str) -> dict[str, str]:
         """Addresses of the head's public endpoints, with one statement.
@@ -279,6 +291,14 @@ class Clusters:
     def _services(self, name: str) -> list[ServiceInfo]:
         found = self.client.services.show(f"{name.upper()}_", schema=".".join(self._scope()))
         return [service for service in found if _belongs(service.comment, name)]
+
+    def _addresses(self, services: Iterable[ServiceInfo]) -> dict[str, str]:
+        return {
+            endpoint.name: f"https://{endpoint.ingress_host}"
+            for service in services
+            for endpoint in self.client.services.endpoints(service.full_name)
+            if endpoint.is_public and endpoint.ingress_host
+        }
 
     def _endpoints_open(self, status: ClusterStatus) -> bool:
         for state in status.services:

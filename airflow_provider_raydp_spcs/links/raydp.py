@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
-from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, GRAFANA, NOTEBOOK
+from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, GRAFANA, NOTEBOOK, SNOWSIGHT
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
-
-SNOWSIGHT = "snowsight"
-"""Name under which the address of the head's page in Snowsight is handed to the links."""
 
 
 class RayDPLink(BaseOperatorLink):
@@ -28,7 +25,7 @@ class RayDPLink(BaseOperatorLink):
     def target(self, addresses: Mapping[str, str], submission_id: str) -> str:
         """Where it leads; empty where there is no such thing.
 
-        :param addresses: of the cluster's endpoints: name → ``https://…``.
+        :param addresses: of the cluster's endpoints and its page in Snowsight: name → ``https://…``.
         """
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:

@@ -20,7 +20,13 @@ from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.local.runtimes.process import ProcessRuntime
 from airflow_provider_raydp_spcs.local.security.certificates import certificates, write_private
-from airflow_provider_raydp_spcs.local.security.sign_in import ACCOUNT, SERVICE_SECONDS, Identity, SignIn
+from airflow_provider_raydp_spcs.local.security.sign_in import (
+    ACCOUNT,
+    SERVICE_SECONDS,
+    USER,
+    Identity,
+    SignIn,
+)
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -105,6 +111,7 @@ def serve(options: Options) -> None:
 def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Supervisor]:
     """Put the rooms together."""
     from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
+    from airflow_provider_raydp_spcs.local.ingress.proxy import Gate
     from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders
     from airflow_provider_raydp_spcs.local.services.fleet import Fleet
     from airflow_provider_raydp_spcs.local.services.images import ImageCatalogue
@@ -133,7 +140,7 @@ def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Superv
         return sign_in.issue(Identity(service.rpartition(".")[2], role, service), "service", SERVICE_SECONDS)
 
     def user_of(token: str) -> str | None:
-        identity = sign_in.identity(token, "session")
+        identity = sign_in.identity(token, "session", "browser")
         return identity.user if identity else None
 
     surroundings = Surroundings(
@@ -145,7 +152,7 @@ def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Superv
     folders = Folders(paths.scratch, paths.logs)
     fleet = Fleet(store, Pools(store, options.provisioning_seconds))
     fleet.load()
-    ingress = Ingress(made.server, user_of)
+    ingress = Ingress(made.server, Gate(user_of, sign_in.browser_token, USER))
     supervisor = Supervisor(fleet, ProcessRuntime(paths.identity), ingress, folders, surroundings)
     platform = Platform(fleet, ingress, folders, surroundings)
     wire = Wire(sign_in, engine, Dispatcher(platform, catalogue, files), Transfers(files, sign_in))

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
+from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
-from airflow_provider_raydp_spcs.links.raydp import SNOWSIGHT
+from airflow_provider_raydp_spcs.links.raydp import RayDPLink
+from airflow_provider_raydp_spcs.links.tries import keep
 from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
-from airflow_provider_raydp_spcs.spcs.snowsight import service_page
+from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -79,25 +81,36 @@ class RayDPOperator(BaseOperator):
         """One line in the task's log."""
         self.log.info("%s", line)
 
-    def link(self, context: Context, addresses: Mapping[str, str], submission_id: str = "") -> None:
-        """Fill the task's links while it runs.
+    def pre_execute(self, context: Context) -> None:
+        """See the base class. Airflow sets all links anew at a task's end, empty ones too; :meth:`link` has set them."""
+        super().pre_execute(context)
+        self.operator_extra_links = [each for each in self.operator_extra_links if not isinstance(each, RayDPLink)]
 
-        :param addresses: of the head's endpoints: name → ``https://…``.
+    def link(self, context: Context, pages: Mapping[str, str], submission_id: str = "") -> None:
+        """Fill the task's links while it runs; Airflow drops its XComs when the next try starts, so a record keeps them.
+
+        :param pages: of the cluster's endpoints and its page in Snowsight: name → ``https://…``.
         """
-        for link in self.operator_extra_links:
-            target = link.target(addresses, submission_id)  # type: ignore[attr-defined]
-            if target:
-                context["ti"].xcom_push(key=link.xcom_key, value=target)
+        links = [each for each in type(self).operator_extra_links if isinstance(each, RayDPLink)]
+        found = {each.xcom_key: target for each in links if (target := each.target(pages, submission_id))}
+        for key, target in found.items():
+            context["ti"].xcom_push(key=key, value=target)
+        if found:
+            keep(context["task_state_store"], int(context["ti"].try_number), found)
 
-    def cluster_links(self, hook: SpcsHook, context: Context, submission_id: str = "") -> dict[str, str]:
-        """Fill all of the task's links; answer the addresses of the cluster's endpoints.
+    def link_pages(
+        self, hook: SpcsHook, context: Context, submission_id: str = "", known: Mapping[str, str] | None = None
+    ) -> None:
+        """Fill the links with whatever can be opened by now; that this cannot be found out is no reason to fail.
 
-        :raises ClusterNotFoundError: there is no such cluster.
+        :param known: pages that are known already.
         """
-        addresses = hook.clusters.endpoints(self.cluster_name)
-        page = service_page(hook.client, hook.clusters.head_state(self.cluster_name).service)
-        self.link(context, {**addresses, SNOWSIGHT: page}, submission_id)
-        return addresses
+        pages = dict(known or {})
+        try:
+            pages.update(hook.clusters.pages(self.cluster_name))
+        except (SpcsError, ClusterError) as error:
+            self.log.warning("some links stay empty: %s", error)
+        self.link(context, pages, submission_id)
 
 
 def poll_seconds(own: float | None, fallback: float, *, deferred: bool) -> float:

@@ -47,6 +47,8 @@ def test_airflows_own_hook_works_unmodified(environment: dict[str, str]) -> None
     del environment  # AIRFLOW_CONN_SNOWFLAKE_DEFAULT is all it needs
     hook = SnowflakeHook(snowflake_conn_id="snowflake_default")
     assert hook.get_first("SELECT CURRENT_ROLE(), 1 + 1") == ("RAYDP_SIS_ROLE", 2)
+    names = "SELECT CURRENT_ORGANIZATION_NAME() AS O, CURRENT_ACCOUNT_NAME() AS A, CURRENT_ACCOUNT() AS L"
+    assert hook.get_first(names) == ("LOCALORG", "LOCAL", "LOCAL")
     hook.run("CREATE OR REPLACE TABLE H (A INT)")
     hook.insert_rows("H", [(1,), (2,)])
     assert hook.get_records("SELECT SUM(A) FROM H") == [(3,)]

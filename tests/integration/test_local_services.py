@@ -137,6 +137,56 @@ def test_suspend_resume_and_drop_leave_no_process(session: ConnectorSession, hom
     assert set(left) <= {"WEB_A"}
 
 
+def test_a_service_finds_one_that_came_after_it(
+    session: ConnectorSession, environment: dict[str, str], images: Path, web: str, token: dict[str, str]
+) -> None:
+    """As by DNS: clusters ask for all of their services at once, and a worker may come before its head."""
+    client, server = client_of(session.connection), images / "web" / "server.py"
+    wait = f'["/bin/sh", "-c", "case $OTHER in 127.*) exec python {server};; *) exec sleep 600;; esac"]'
+    spec = SPEC.replace("web-b:8000", "later:8000").replace("    env:", f"    command: {wait}\n    env:")
+    session.execute(f"CREATE SERVICE EARLIER IN COMPUTE POOL WEB_POOL FROM SPECIFICATION $${spec}$$")
+    until(lambda: any("probe is failing" in each.message for each in client.services.containers("EARLIER")))
+    session.execute(f"CREATE SERVICE LATER IN COMPUTE POOL WEB_POOL FROM SPECIFICATION $${SPEC}$$")
+    until(lambda: client.services.describe("EARLIER").status is ServiceStatus.RUNNING)
+    assert client.services.containers("EARLIER")[0].restart_count == 0
+    for name in ("EARLIER", "LATER"):
+        client.services.drop(name)
+
+
+def test_the_sign_in_page_lets_a_browser_in(environment: dict[str, str], web: str) -> None:
+    verify, user, password = (environment[key] for key in ("SSL_CERT_FILE", "SNOWFLAKE_USER", "SNOWFLAKE_PASSWORD"))
+    with httpx.Client(base_url=web, verify=verify) as browser:
+        page = browser.get("/a%20b?c=d&e").headers["location"]
+        assert page == "/sfc-endpoint/login?to=%2Fa%20b%3Fc%3Dd%26e"
+        assert "Sign in" in browser.get(page).text
+        refused = browser.post(page, data={"user": '"><script>', "password": "no"})
+        assert (refused.status_code, refused.cookies) == (401, {})
+        assert "<script>" not in refused.text
+        entered = browser.post(page, data={"user": user, "password": password})
+        assert (entered.status_code, entered.headers["location"]) == (303, "/a%20b?c=d&e")
+        for guard in ("Secure", "HttpOnly", "SameSite=lax"):
+            assert guard in entered.headers["set-cookie"]
+        (secret,) = browser.cookies.values()
+        seen = browser.get("/", headers={"Cookie": f"own=1; {entered.headers['set-cookie'].partition(';')[0]}"})
+        assert seen.json()["headers"]["cookie"] == "own=1", "the container does not get the token"
+        assert seen.json()["headers"]["sf-context-current-user"] == "RAYDP"
+        assert secret not in seen.text
+        foreign = browser.post("/", headers={"Origin": "https://elsewhere.example"}, content=b"x")
+        assert (foreign.status_code, foreign.text[:25]) == (403, "Rejecting a CORS request ")
+        assert browser.post("/", headers={"Origin": web}, content=b"x").status_code == 201
+        assert browser.get("/sfc-endpoint/logout").status_code == 303
+        assert browser.get("/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "target", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "x", ""]
+)
+def test_the_sign_in_page_leads_nowhere_else(environment: dict[str, str], web: str, target: str) -> None:
+    form = {"user": environment["SNOWFLAKE_USER"], "password": environment["SNOWFLAKE_PASSWORD"]}
+    page, verify = f"{web}/sfc-endpoint/login", environment["SSL_CERT_FILE"]
+    assert httpx.post(page, params={"to": target}, data=form, verify=verify).headers["location"] == "/"
+
+
 def test_websockets_pass_with_a_token_only(
     environment: dict[str, str], session: ConnectorSession, web: str, token: dict[str, str]
 ) -> None:

@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "sensors": {"hooks", "triggers", "operators", "retries", "cluster", "jobs", "spcs"},
     "decorators": {"operators", "jobs"},
     "task_groups": {"operators", "cluster"},
+    "plugin": {"operators", "decorators", "links"},
     "cli": {"hooks", "cluster", "jobs", "local", "spcs", "node"},
 }
 WITHOUT_AIRFLOW = {"spcs", "cluster", "jobs", "node", "runtime", "local"}

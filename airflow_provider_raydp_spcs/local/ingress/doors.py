@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvicorn
 
-from airflow_provider_raydp_spcs.local.ingress.proxy import Authorise, proxy_app
+from airflow_provider_raydp_spcs.local.ingress.proxy import Gate, proxy_app
 
 logger = logging.getLogger(__name__)
 
@@ -21,11 +21,11 @@ class Ingress:
     """The ports of all public endpoints, served from one thread with an event loop of its own.
 
     :param certificate: PEM file with key and chain.
-    :param authorise: the user whom a token stands for, or None.
+    :param gate: who comes in.
     """
 
-    def __init__(self, certificate: Path, authorise: Authorise) -> None:
-        self._certificate, self._authorise = certificate, authorise
+    def __init__(self, certificate: Path, gate: Gate) -> None:
+        self._certificate, self._gate = certificate, gate
         self._servers: dict[int, uvicorn.Server] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="ingress", daemon=True)
@@ -58,7 +58,7 @@ class Ingress:
             logger.warning("the ingress port %d of %s is taken: %s", port, service, error)
             return False
         config = uvicorn.Config(
-            proxy_app(service, targets, self._authorise),
+            proxy_app(service, targets, self._gate),
             ssl_certfile=str(self._certificate),
             log_level="warning",
             access_log=False,

@@ -6,19 +6,29 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Final
 
 import httpx
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from airflow_provider_raydp_spcs.local.ingress.sign_in_page import (
+    LetIn,
+    is_foreign,
+    sign_in_routes,
+    to_sign_in,
+    token_in_cookie,
+    without_cookie,
+)
 
 Authorise = Callable[[str], str | None]
 IDLE_SECONDS: Final = 90.0
 """Idle time after which the real ingress ends a connection (reference 4.1)."""
-SIGN_IN: Final = "/sfc-endpoint/login"
+_REJECTED: Final = "Rejecting a CORS request since cookie was present, and request does not have an auth header"
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _HOP: Final = frozenset(
     {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
@@ -58,14 +68,29 @@ def snowflake_token(header: str) -> str | None:
     return value.strip().strip('"') or None
 
 
-def proxy_app(service: str, targets: Callable[[], list[str]], authorise: Authorise) -> Starlette:
+@dataclass(frozen=True)
+class Gate:
+    """Who comes in.
+
+    :param authorise: token → user, or None.
+    :param let_in: user and password → a token, or None.
+    :param user: whom the sign-in page suggests.
+    """
+
+    authorise: Authorise
+    let_in: LetIn
+    user: str
+
+
+def proxy_app(service: str, targets: Callable[[], list[str]], gate: Gate) -> Starlette:
     """The application that stands in front of one endpoint.
 
     :param targets: ``address:port`` of the ready instances.
     """
-    proxy = _Proxy(service, targets, authorise)
+    proxy = _Proxy(service, targets, gate.authorise)
     return Starlette(
         routes=[
+            *sign_in_routes(gate.let_in, gate.user),
             Route("/{path:path}", proxy.http, methods=_METHODS),
             WebSocketRoute("/{path:path}", proxy.websocket),
         ],
@@ -84,8 +109,8 @@ class _Proxy:
         async with httpx.AsyncClient(timeout=IDLE_SECONDS, trust_env=False) as self._client:
             yield
 
-    def _user(self, headers: object) -> str | None:
-        token = snowflake_token(str(getattr(headers, "get")("authorization", "")))  # noqa: B009 - both kinds of headers
+    def _user(self, connection: HTTPConnection) -> str | None:
+        token = snowflake_token(connection.headers.get("authorization", "")) or token_in_cookie(connection)
         return self._authorise(token) if token else None
 
     def _target(self) -> str | None:
@@ -93,9 +118,11 @@ class _Proxy:
         return random.choice(targets) if targets else None  # noqa: S311 - balancing
 
     async def http(self, request: Request) -> Response:
-        user = self._user(request.headers)
+        user = self._user(request)
         if user is None:
-            return RedirectResponse(SIGN_IN, status_code=302)
+            return to_sign_in(request)
+        if _by_cookie_only(request) and is_foreign(request) and request.method not in ("GET", "HEAD"):
+            return PlainTextResponse(_REJECTED, status_code=403)
         target = self._target()
         if target is None:
             return self._unreachable()
@@ -126,7 +153,8 @@ class _Proxy:
     async def websocket(self, incoming: WebSocket) -> None:
         import websockets
 
-        target = self._target() if self._user(incoming.headers) else None
+        refused = self._user(incoming) is None or (_by_cookie_only(incoming) and is_foreign(incoming))
+        target = None if refused else self._target()
         if target is None:
             await incoming.close(code=1008)
             return
@@ -149,6 +177,10 @@ class _Proxy:
             return
         with contextlib.suppress(RuntimeError):
             await incoming.close()
+
+
+def _by_cookie_only(connection: HTTPConnection) -> bool:
+    return snowflake_token(connection.headers.get("authorization", "")) is None
 
 
 async def _upwards(incoming: WebSocket, outgoing: object) -> None:
@@ -196,5 +228,8 @@ def _forwarded(headers: object) -> list[tuple[str, str]]:
             continue
         if name == "authorization" and snowflake_token(value) is not None:
             continue
-        kept.append((name, value))
+        if name == "cookie":
+            value = without_cookie(value)
+        if value or name != "cookie":
+            kept.append((name, value))
     return kept

@@ -50,6 +50,13 @@ class ContainerHandle(Protocol):
         """End it with all its processes, now."""
         ...
 
+    def lacks(self, names: Mapping[str, str]) -> bool:
+        """Whether it was started without the address of a service that it names, because that service came later.
+
+        :param names: DNS name → address, of the services that there are now.
+        """
+        ...
+
 
 class Runtime(Protocol):
     """Starts containers."""

@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.runtimes import keeper
 from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart
-from airflow_provider_raydp_spcs.local.runtimes.substitution import replace
+from airflow_provider_raydp_spcs.local.runtimes.substitution import replace, replace_names
 
 MARKER: Final = "SPCS_LOCAL_INSTANCE"
 """Environment variable of every process of a container: whose it is."""
@@ -81,7 +82,7 @@ class ProcessRuntime:
             "SPCS_INSTANCE_ADDRESS": start.address,
             MARKER: f"{self._identity}/{start.service}/{start.instance}/{start.container}",
         }
-        return _Process(command, environment, start.folder, start.log)
+        return _Process(command, environment, start)
 
     def sweep(self) -> int:
         """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`."""
@@ -98,7 +99,9 @@ class ProcessRuntime:
 class _Process:
     """One container as processes, behind its keeper."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], folder: Path, log: Path) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], start: ContainerStart) -> None:
+        self._start = start
+        log = start.log
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".old"))
@@ -107,7 +110,7 @@ class _Process:
             self._keeper = subprocess.Popen(
                 [sys.executable, "-S", "-E", keeper.__file__, program, *command[1:]],
                 env=environment,
-                cwd=folder,
+                cwd=start.folder,
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -124,6 +127,12 @@ class _Process:
         self._say(b"K")
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._keeper.wait(timeout=10)
+
+    def lacks(self, names: Mapping[str, str]) -> bool:
+        # An address that was put in for a name cannot come later, as it does where names are looked up.
+        later = {name: address for name, address in names.items() if name not in self._start.names}
+        texts = (*self._start.command, *self._start.env.values())
+        return bool(later) and any(replace_names(text, later) != text for text in texts)
 
     def _say(self, word: bytes) -> None:
         if self._keeper.stdin is not None:

@@ -14,6 +14,7 @@ from typing import Final
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.security.certificates import write_private
 
+ORGANISATION: Final = "LOCALORG"
 ACCOUNT: Final = "LOCAL"
 USER: Final = "RAYDP"
 SESSION_SECONDS: Final = 4 * 3600
@@ -63,8 +64,16 @@ class SignIn:
         if not (hmac.compare_digest(password.encode(), self._password.encode()) and known):
             raise SnowflakeFault(390100, "08001", "Incorrect username or password was specified.")
 
+    def browser_token(self, user: str, password: str) -> str | None:
+        """A token for the public endpoints alone, or None for a wrong user or password."""
+        try:
+            self.check_password(user, password)
+        except SnowflakeFault:
+            return None
+        return self.issue(Identity(USER, ""), "browser", SESSION_SECONDS)
+
     def issue(self, identity: Identity, kind: str, seconds: float) -> str:
-        """A new token of a kind: ``session``, ``master``, ``service`` or ``transfer``."""
+        """A new token of a kind: ``session``, ``master``, ``service``, ``transfer`` or ``browser``."""
         token = secrets.token_urlsafe(32)
         now = time.monotonic()
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -82,6 +82,16 @@ class Instance:
                 self._ended(state, code)
             elif state.status != "READY" and not self.stopping:
                 _probe(self.address, state)
+
+    def meet(self, names: Mapping[str, str]) -> None:
+        """Start again what waits in vain for a service that came after it; nobody is to see that as a restart.
+
+        :param names: DNS name → address, of the services that there are now.
+        """
+        for state in self.containers:
+            if state.handle is not None and state.status == "PENDING" and state.handle.lacks(names):
+                state.handle.kill()
+                state.handle = None
 
     def _start(self, state: ContainerState, start: Start) -> None:
         try:

@@ -107,6 +107,8 @@ class Supervisor:
         for instance in service.instances:
             if not instance.scheduled:
                 self._schedule(service, instance)
+            if instance.status == "PENDING":
+                instance.meet(self._names_for(record))
             instance.step(self._start_container)
         self._open_ports(service)
 

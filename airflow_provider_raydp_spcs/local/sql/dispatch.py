@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.security.sign_in import ORGANISATION
 from airflow_provider_raydp_spcs.local.sql import registry, statements
 from airflow_provider_raydp_spcs.local.sql.current import replace_current
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
@@ -49,4 +50,6 @@ class Dispatcher:
             "CURRENT_USER": session.user,
             "CURRENT_WAREHOUSE": session.warehouse,
             "CURRENT_ACCOUNT": self._platform.account,
+            "CURRENT_ACCOUNT_NAME": self._platform.account,
+            "CURRENT_ORGANIZATION_NAME": ORGANISATION,
         }

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolInfo, ComputePoolState
-from airflow_provider_raydp_spcs.spcs.errors import CapacityError, ObjectDoesNotExistError, SnowflakeUnreachableError
+from airflow_provider_raydp_spcs.spcs.errors import (
+    CapacityError,
+    InvalidValueError,
+    ObjectDoesNotExistError,
+    SnowflakeUnreachableError,
+)
 from airflow_provider_raydp_spcs.spcs.leases import Lease
 from airflow_provider_raydp_spcs.spcs.service_info import (
     ContainerInfo,
@@ -182,9 +187,14 @@ class FakeLeases:
 
 class FakeClient:
     def __init__(self) -> None:
-        self.leases = FakeLeases()
+        self.leases, self.organisation = FakeLeases(), "My Org"  # type: tuple[FakeLeases, str | None]
         self.calls: list[str] = []
         self.compute_pools, self.services, self.stages = FakePools(self.calls), FakeServices(self.calls), FakeStages()
+
+    def account(self) -> tuple[str, str]:
+        if self.organisation is None:
+            raise InvalidValueError("unknown function CURRENT_ORGANIZATION_NAME")
+        return self.organisation, "ACCT"
 
     def current_schema(self) -> tuple[str, str]:
         return "D", "S"

@@ -166,6 +166,13 @@ def test_waiting_ends_when_all_services_answer(client: FakeClient) -> None:
         "C_WORKER RUNNING",
     ]
     assert clusters.endpoints("C") == clusters.head_endpoints("c") == {"dashboard": "https://h.example"}
+    page = "https://app.snowflake.com/my%20org/acct/#/data/databases/D/schemas/S/service/C_HEAD"
+    assert clusters.pages("c") == {"dashboard": "https://h.example", "snowsight": page}
+    client.organisation = None
+    assert clusters.pages("c") == {"dashboard": "https://h.example"}
+    for ask in (clusters.pages, clusters.endpoints):
+        with pytest.raises(ClusterNotFoundError):
+            ask("OTHER")
 
 
 @pytest.mark.parametrize(
