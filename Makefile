@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test unit check format bench bench-demo bench-import bench-noop bench-deferred constraints wheel clean
+.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
 
-test: $(VENV)/.installed-dev  ## every test; real parts included
-	$(BIN)/pytest
+test: $(VENV)/.installed-dev  ## unit, integration and system tests; real parts included
+	$(BIN)/pytest --ignore tests/system/live
+
+test-live: $(VENV)/.installed-dev  ## the long ones: a real scheduler and triggerer, killed, backfilled, looked at in a browser
+	$(BIN)/pytest tests/system/live
 
 unit: $(VENV)/.installed-dev  ## the quick tests only
 	$(BIN)/pytest tests/unit
@@ -25,18 +28,18 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: bench-import bench-demo bench-noop bench-deferred  ## every figure, one after the other (15 minutes)
-
-bench-import: $(VENV)/.installed-dev  ## what a DAG file pays for importing the operators
-	$(BIN)/python -m tests.benchmarks.import_cost
+bench: bench-import bench-noop bench-deferred bench-demo  ## every figure in the README
 
 bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
 	$(BIN)/python -m tests.benchmarks.demo_figures
 
-bench-noop: $(VENV)/.installed-dev  ## what the operator adds to a job that does nothing
+bench-import: $(VENV)/.installed-dev  ## what the operators cost where a DAG is parsed
+	$(BIN)/python -m tests.benchmarks.import_cost
+
+bench-noop: $(VENV)/.installed-dev  ## a job that does nothing, beside Ray's REST API alone
 	$(BIN)/python -m tests.benchmarks.noop_job
 
-bench-deferred: $(VENV)/.installed-dev  ## what a thousand deferred jobs cost one triggerer
+bench-deferred: $(VENV)/.installed-dev  ## a thousand deferred jobs in one triggerer
 	$(BIN)/python -m tests.benchmarks.deferred_jobs
 
 wheel: $(VENV)/.installed-dev
