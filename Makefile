@@ -31,7 +31,7 @@ format: $(VENV)/.installed-dev
 bench: bench-import bench-noop bench-deferred bench-demo  ## every figure in the README
 
 bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
-	$(BIN)/python tests/benchmarks/demo_figures.py
+	$(BIN)/python -m tests.benchmarks.demo_figures
 
 bench-import: $(VENV)/.installed-dev  ## what the operators cost where a DAG is parsed
 	$(BIN)/python -m tests.benchmarks.import_cost

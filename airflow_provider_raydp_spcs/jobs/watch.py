@@ -128,13 +128,21 @@ class HeadWatch(Watch[Update, Reader]):
         jobs = {job.submission_id: job for job in await client.jobs()}
         await self._find_marks(client, [each for each in followers if each.marked is None])
         asking = [each for each in followers if each.wants_log and _has_log(jobs.get(each.name))]
-        pieces: dict[str, LogPiece] = {}
-        for start in range(0, len(asking), MAX_PIECES):
-            pieces |= await client.new_logs({each.name: each.position for each in asking[start : start + MAX_PIECES]})
+        pieces = await self._read_logs(client, asking)
         for follower in followers:
-            self._tell(follower, jobs.get(follower.name), pieces.get(follower.name) if follower.wants_log else None)
+            self._tell(follower, jobs.get(follower.name), pieces.get(follower))
         await asyncio.sleep(0)  # now they show what they were told
         await self._mark(client, followers)
+
+    async def _read_logs(self, client: AsyncRayJobsClient, readers: list[Reader]) -> dict[Reader, LogPiece]:
+        """What is new to each reader; readers of one log may be at different positions, which takes a request each."""
+        found: dict[Reader, LogPiece] = {}
+        while readers:
+            batch = {each.name: each for each in reversed(readers[:MAX_PIECES])}
+            pieces = await client.new_logs({name: each.position for name, each in batch.items()})
+            found |= {each: pieces[name] for name, each in batch.items()}
+            readers = [each for each in readers if each not in found]
+        return found
 
     def _tell(self, reader: Reader, info: JobInfo | None, piece: LogPiece | None) -> None:
         """Most jobs have nothing new at most looks; among a thousand of them, waking nobody for nothing matters."""

@@ -1,14 +1,12 @@
 """The figures of the demo on this machine: seconds, seconds until the cluster is ready, peak memory.
 
-Run by ``make bench``. Memory is the proportional set size (shared pages counted once) of every process of the demo,
+Run by ``make bench-demo``. Memory is the proportional set size (shared pages counted once) of every process of the demo,
 sampled each second: Airflow, the local Snowflake, Ray and Spark.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -19,8 +17,7 @@ from pathlib import Path
 import psutil
 
 from airflow_provider_raydp_spcs.cli.demo.leftovers import processes_of
-
-LIMITS = {"demo seconds": 240.0, "cluster ready seconds": 45.0, "peak memory GB": 8.0}
+from tests.benchmarks.figures import Figure, show
 
 
 class MemorySampler(threading.Thread):
@@ -78,21 +75,13 @@ def main() -> int:
             return code
         result = json.loads(report.read_text())
     (tasks,) = result["tasks"].values()
-    figures = {
-        "demo seconds": round(seconds, 1),
-        "cluster ready seconds": round(tasks["create_cluster"], 1),
-        "peak memory GB": round(sampler.peak / 1e9, 2),
-    }
-    machine = (
-        f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB, Python {platform.python_version()}"
-    )
-    print(
-        json.dumps(
-            {"machine": machine, "figures": figures, "limits": LIMITS, "tasks": tasks, **result["phases"]}, indent=2
-        )
-    )
-    for figure, value in figures.items():
-        print(f"{figure}: {value} ({'within' if value <= LIMITS[figure] else 'ABOVE'} {LIMITS[figure]:g})")
+    print(json.dumps({"tasks": tasks, **result["phases"]}, indent=2))
+    figures = [
+        Figure("the whole demo", seconds, "s", 240.0),
+        Figure("cluster ready", tasks["create_cluster"], "s", 45.0),
+        Figure("peak memory of Airflow, Snowflake, Ray and Spark together", sampler.peak / 1e9, "GB", 8.0),
+    ]
+    show("The demo", {"measured": figures})
     return 0
 
 

@@ -89,6 +89,19 @@ async def test_who_comes_later_learns_the_state_at_once() -> None:
     assert len(await first) == 2
 
 
+async def test_readers_of_one_log_at_different_positions_miss_nothing() -> None:
+    head = FakeHead(ends_after=4)
+    watched = watch(head)
+
+    async def texts(position: int) -> list[str]:
+        async with aclosing(watched.updates(Reader("j1", position, wants_log=True))) as updates:
+            return [update.piece.text async for update in updates if update.piece]
+
+    for position, found in zip((0, 7), await asyncio.gather(texts(0), texts(7)), strict=True):
+        assert found == [f"j1 line {number}\n" for number in range(position, position + len(found))]
+        assert len(found) >= 4
+
+
 async def test_it_rests_when_nobody_waits_and_starts_again() -> None:
     head = FakeHead(ends_after=1)
     watched = watch(head)
