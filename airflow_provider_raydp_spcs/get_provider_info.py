@@ -85,7 +85,7 @@ def _config() -> dict[str, Any]:
 def _seconds(description: str, default: float) -> dict[str, Any]:
     return {
         "description": description,
-        "version_added": "0.2.0",
+        "version_added": "0.1.0",
         "type": "float",
         "example": None,
         "default": str(default),

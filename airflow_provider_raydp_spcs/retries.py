@@ -18,6 +18,7 @@ HOPELESS: Final[tuple[type[Exception], ...]] = (
     spcs.InvalidIdentifierError,
     spcs.InvalidSpecificationError,
     spcs.InvalidValueError,
+    spcs.LeaseTableMissingError,
     spcs.ObjectDoesNotExistError,
     spcs.SqlSyntaxError,
     spcs.UnknownInstanceFamilyError,
@@ -28,21 +29,24 @@ HOPELESS: Final[tuple[type[Exception], ...]] = (
     cluster.WorkerGroupNotFoundError,
     jobs.ApplicationNotFoundError,
     jobs.JobInputError,
-    jobs.JobResultError,
     jobs.NotAllowedError,
     jobs.NotPicklableError,
+    jobs.NotSignedInError,
     jobs.PythonMismatchError,
 )
 """Credentials, privileges, specifications, names and input: another try ends the same."""
 PASSING: Final[tuple[type[Exception], ...]] = (
     spcs.CapacityError,
+    spcs.ClusterClosingError,
+    spcs.LockConflictError,
     spcs.SnowflakeUnreachableError,
     cluster.ClusterNotReadyError,
     cluster.ClusterNotDeletedError,
+    cluster.ClustersNotReapedError,
     jobs.RayUnreachableError,
     jobs.JobLostError,
 )
-"""Capacity and silence: worth another try, after a while."""
+"""Capacity, silence, and what others do just now: worth another try, after a while."""
 
 
 class RayDPRetryPolicy(ExceptionRetryPolicy):

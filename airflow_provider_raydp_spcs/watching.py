@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -94,7 +95,9 @@ class Watch(ABC, Generic[U]):
             if self._followers:
                 await asyncio.sleep(pause)
             if not self._followers:
-                await self.rest()  # somebody may come meanwhile, hence the loop
+                # Somebody may come meanwhile, hence the loop; and must not wait in vain for what went wrong here.
+                with contextlib.suppress(Exception):
+                    await self.rest()
 
     def _give_up(self, reason: Exception) -> None:
         for follower in self._followers:
@@ -110,7 +113,7 @@ class Watches(Generic[U]):
 
     def get(self, key: tuple[Any, ...], make: Any) -> Any:
         """The watch for a key, made where there is none."""
-        whole = (id(asyncio.get_running_loop()), *key)
+        whole = (asyncio.get_running_loop(), *key)  # its id may be another loop's later
         if whole not in self._watches:
             self._watches[whole] = make()
         return self._watches[whole]

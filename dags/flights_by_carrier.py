@@ -29,7 +29,7 @@ with DAG(
 
     with RayDPClusterTaskGroup(
         "spark",
-        cluster_name="CARRIERS_{{ ts_nodash }}",
+        cluster_name="CARRIERS_{{ dag_run.run_after | ts_nodash }}",
         cluster=ClusterConfig(name="CARRIERS", worker_groups=[WorkerGroup(count=1)], query_warehouse="RAYDP_SIS_XSW"),
     ) as group:
 

@@ -103,7 +103,8 @@ class WorkerGroup(NodeConfig):
         """The resources of each node."""
         if self.resources is not None:
             return {name: float(amount) for name, amount in self.resources.items()}
-        return {"worker": float(self.family.vcpus)} if self.name.lower() == "worker" else {"custom_worker": 1.0}
+        # One per node: Ray hands out any fraction of a resource up to 1, and above it whole numbers only.
+        return {"worker" if self.name.lower() == "worker" else "custom_worker": 1.0}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from typing import Any, Final
 
 from airflow_provider_raydp_spcs.cluster import leasing
 from airflow_provider_raydp_spcs.cluster.creation import Progress
+from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 
 PAUSE_SECONDS: Final = 0.5
 SETTLE_SECONDS: Final = 2.0
@@ -42,12 +44,23 @@ class Errand:
     run: str
     shared: bool = False
 
-    def do(self, clusters: Clusters, progress: Progress = lambda line: None) -> None:
-        """Take it back; may be repeated."""
-        if self.shared:
-            leasing.leave(clusters, self.cluster, leasing.holder(self.owner, self.run), progress)
-        else:
-            clusters.take_back(self.cluster, self.owner, self.run, progress)
+    def do(self, clusters: Clusters, progress: Progress = lambda line: None, *, spare: bool = False) -> None:
+        """Take it back; may be repeated.
+
+        What cannot be taken back is told; nothing is raised, for the caller has an error of its own to raise.
+
+        :param spare: leave a shared cluster alone even where nobody else holds a lease, for it is somebody else's.
+        """
+        holder = leasing.holder(self.owner, self.run)
+        try:
+            if not self.shared:
+                clusters.take_back(self.cluster, self.owner, self.run, progress)
+            elif not spare:
+                leasing.leave(clusters, self.cluster, holder, progress)
+            elif leasing.may_delete(clusters.client, self.cluster, holder, progress):
+                leasing.closed(clusters.client, self.cluster, holder)
+        except (SpcsError, ClusterError) as error:
+            progress(f"cluster {self.cluster} could not be taken back: {error}")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
 
 from airflow_provider_raydp_spcs.jobs.application import Application
-from airflow_provider_raydp_spcs.jobs.functions import SPARK, check_python, wants_spark, write_call
+from airflow_provider_raydp_spcs.jobs.functions import SPARK, arguments, check_python, wants_spark, write_call
 from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOperator
 
 if TYPE_CHECKING:
@@ -58,16 +59,15 @@ class RayDPDecoratedOperator(DecoratedOperator, SubmitRayDPJobOperator):
         )
         self.python_callable = python_callable
         self.spark = dict(spark or {})
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
-    def prepare(self, context: Context) -> Application:
+    @contextmanager
+    def prepare(self, context: Context) -> Iterator[Application]:
         """Write the call into a file; see :mod:`airflow_provider_raydp_spcs.jobs.functions`."""
-        known = inspect.signature(self.python_callable).parameters
-        from_context = {key: value for key, value in self._plain(context).items() if key in known}
-        kwargs = {**from_context, **self.op_kwargs}
-        self._folder = tempfile.TemporaryDirectory(prefix="raydp-call-")
+        args, kwargs = arguments(self.python_callable, self.op_args, self.op_kwargs, self._plain(context))
         spark = self.spark if wants_spark(self.python_callable) else None
-        return write_call(Path(self._folder.name), self.python_callable, self.op_args, kwargs, spark)
+        # Airflow ends a task's process without Python's own end, so nothing may be left to that.
+        with tempfile.TemporaryDirectory(prefix="raydp-call-") as folder:
+            yield write_call(Path(folder), self.python_callable, args, kwargs, spark)
 
     def check_cluster(self, client: RayJobsClient) -> None:
         """The same minor version of Python must run there."""

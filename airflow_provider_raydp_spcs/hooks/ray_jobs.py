@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from airflow.sdk import BaseHook
 
 from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES
 from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError, ClusterNotReadyError
-from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook, is_programmatic_access_token
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.errors import HeadGoneError
 from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
+from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens, programmatic_access_token, session_tokens
-
-_PAT = "PROGRAMMATIC_ACCESS_TOKEN"
 
 
 class RayJobsHook(BaseHook):
@@ -62,13 +60,13 @@ class RayJobsHook(BaseHook):
 
     def tokens(self) -> IngressTokens:
         """Credentials for the ingress."""
-        parameters: dict[str, Any] = self._spcs._get_conn_params()
-        if str(parameters.get("authenticator") or "").upper() == _PAT:
-            return programmatic_access_token(str(parameters.get("token") or parameters.get("password")))
+        parameters = self._spcs.arguments()
+        if is_programmatic_access_token(parameters):
+            return programmatic_access_token(str(parameters["token"]))
         return session_tokens(self._spcs.connection)
 
     def diagnose(self) -> None:
-        """Ask Snowflake why Ray is silent; return where waiting may help.
+        """Ask Snowflake why Ray is silent; return where waiting may help, as where Snowflake is silent too.
 
         :raises HeadGoneError: the head's service is not there, was suspended, or will not come up.
         """
@@ -77,6 +75,8 @@ class RayJobsHook(BaseHook):
         except ClusterNotFoundError as error:
             msg = f"Ray does not answer because its cluster is gone: {error}"
             raise HeadGoneError(msg) from error
+        except SnowflakeUnreachableError:
+            return
         if state.is_asleep or state.failure:
             why = state.failure or f"service {state.service.name} is {state.service.status}; resume the cluster"
             msg = f"Ray does not answer because its head does not run: {why}"

@@ -40,11 +40,12 @@ class SharedSpcs:
         :raises SpcsError: Snowflake refused it or could not be reached.
         """
         loop = asyncio.get_running_loop()
-        if self._closing is not None:
-            self._closing.cancel()
         try:
             return await loop.run_in_executor(self._thread, self._act, act)
         finally:
+            # Calls overlap; the end of the last one counts.
+            if self._closing is not None:
+                self._closing.cancel()
             self._closing = loop.call_later(IDLE_SECONDS, self._thread.submit, self._close)
 
     def _act(self, act: Callable[[SpcsHook], T]) -> T:
@@ -64,12 +65,12 @@ class SharedSpcs:
             hook.close()
 
 
-_SHARED: dict[tuple[int, SpcsScope], SharedSpcs] = {}
+_SHARED: dict[tuple[asyncio.AbstractEventLoop, SpcsScope], SharedSpcs] = {}
 
 
 def shared_spcs(scope: SpcsScope) -> SharedSpcs:
     """The running event loop's connection for a scope."""
-    key = (id(asyncio.get_running_loop()), scope)
+    key = (asyncio.get_running_loop(), scope)
     return _SHARED.setdefault(key, SharedSpcs(scope))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -29,7 +30,8 @@ class SpcsHook(SnowflakeHook):
             hook.client.services.show()
     """
 
-    hook_name = "Snowpark Container Services"
+    conn_type = "raydp_spcs"
+    hook_name = "Snowflake for RayDP (SPCS)"
 
     def __enter__(self) -> Self:
         return self
@@ -80,9 +82,19 @@ class SpcsHook(SnowflakeHook):
         parameters: dict[str, Any] = dict(super()._get_conn_params())
         parameters.setdefault("login_timeout", LOGIN_TIMEOUT)
         parameters.setdefault("network_timeout", NETWORK_TIMEOUT)
+        # A task may wait for a job for longer than the four hours after which an unused session ends.
+        parameters.setdefault("client_session_keep_alive", True)
+        if is_programmatic_access_token(parameters):
+            # The connector reads the token only, and any spelling; SnowflakeHook fills it in for one of them.
+            parameters.setdefault("token", parameters.get("password"))
         # Tokens for the ingress are issued only to sessions that read their results as JSON (SPCS reference 4.2).
         parameters["session_parameters"] = {
             **(parameters.get("session_parameters") or {}),
             "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json",
         }
         return parameters
+
+
+def is_programmatic_access_token(parameters: Mapping[str, Any]) -> bool:
+    """Whether a connection with these arguments signs in with a programmatic access token (PAT)."""
+    return str(parameters.get("authenticator") or "").upper() == "PROGRAMMATIC_ACCESS_TOKEN"

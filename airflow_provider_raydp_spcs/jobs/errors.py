@@ -39,10 +39,6 @@ class JobTimeoutError(RayJobsError):
     """The job did not end before its deadline and was stopped."""
 
 
-class JobResultError(RayJobsError, ValueError):
-    """What the job gave as its result cannot be handed on."""
-
-
 class PythonMismatchError(RayJobsError):
     """The cluster's Python is another minor version than the one that sends the function."""
 
@@ -56,7 +52,7 @@ class JobFailedError(RayJobsError):
 
 
 class JobInputError(JobFailedError):
-    """The job says that its input is wrong; another try would end the same."""
+    """The job's input is wrong, as it says itself or as is seen before it is submitted; another try would end the same."""
 
 
 class ApplicationNotFoundError(RayJobsError, FileNotFoundError):

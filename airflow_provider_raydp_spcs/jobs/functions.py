@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import pickle
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs.jobs.application import Application
-from airflow_provider_raydp_spcs.jobs.errors import NotPicklableError, PythonMismatchError
+from airflow_provider_raydp_spcs.jobs.errors import JobInputError, NotPicklableError, PythonMismatchError
 
 SPARK: Final = "spark"
 """A parameter of this name gets the Spark session."""
@@ -39,6 +40,41 @@ def check_python(cluster_python: str, cluster_name: str) -> None:
             "SubmitRayDPJobOperator, which any version may do"
         )
         raise PythonMismatchError(msg)
+
+
+def arguments(
+    function: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any], context: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A call's arguments, by name where they have one, so that the Spark session may stand anywhere among them.
+
+    :param context: what else there is, for parameters of these names that are not given.
+    :raises JobInputError: a parameter has no value.
+    """
+    signature = inspect.signature(function)
+    parameters = {name: each for name, each in signature.parameters.items() if name != SPARK}
+    found = signature.replace(parameters=list(parameters.values())).bind_partial(*args, **kwargs).arguments
+    found |= {name: context[name] for name in parameters if name in context and name not in found}
+    # What stands before *args has its place only.
+    has_rest = any(each.kind is each.VAR_POSITIONAL and found.get(name) for name, each in parameters.items())
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    for name, each in parameters.items():
+        if each.kind is each.VAR_POSITIONAL:
+            positional += found.get(name, ())
+        elif each.kind is each.VAR_KEYWORD:
+            named |= found.get(name, {})
+        elif name not in found:
+            if each.default is each.empty:
+                msg = (
+                    f"the function {function.__name__!r} asks for {name!r}, and is given none. Of Airflow's context only "
+                    f"{', '.join(sorted(context))} travel to the cluster"
+                )
+                raise JobInputError(msg)
+        elif each.kind is each.POSITIONAL_ONLY or (has_rest and each.kind is each.POSITIONAL_OR_KEYWORD):
+            positional.append(found[name])
+        else:
+            named[name] = found[name]
+    return tuple(positional), named
 
 
 def write_call(
@@ -76,11 +112,29 @@ def _by_value(function: Callable[..., Any], call: Mapping[str, Any]) -> bytes:
     try:
         return bytes(cloudpickle.dumps(call))
     except Exception as error:
+        because = ", ".join(_unsendable(function, call))
         msg = (
-            f"the function {getattr(function, '__name__', function)!r} cannot be sent to the cluster: {error}. It travels by "
-            "value with its arguments and everything it refers to; open connections, locks and the like inside it instead"
+            f"the function {getattr(function, '__name__', function)!r} cannot be sent to the cluster"
+            f"{f' because of {because}' if because else ''}: {error}. It travels by value with its arguments and everything "
+            "it refers to; open connections, locks and the like inside it instead"
         )
         raise NotPicklableError(msg) from error
     finally:
         if registered and module is not None:
             cloudpickle.unregister_pickle_by_value(module)
+
+
+def _unsendable(function: Callable[..., Any], call: Mapping[str, Any]) -> Iterator[str]:
+    """What of a call cannot be pickled by itself, by name."""
+    import cloudpickle
+
+    with contextlib.suppress(TypeError):  # a callable that is no function
+        names = inspect.getclosurevars(function)
+        values = {f"its variable {name!r}": value for name, value in {**names.globals, **names.nonlocals}.items()}
+        values |= {f"its argument {name!r}": value for name, value in call["kwargs"].items()}
+        values |= {f"its argument {number}": value for number, value in enumerate(call["args"], 1)}
+        for name, value in values.items():
+            try:
+                cloudpickle.dumps(value)
+            except Exception:
+                yield name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from airflow_provider_raydp_spcs.jobs.submission import LogPiece
@@ -32,8 +32,10 @@ class LogView:
         max_lines: int = MAX_LINES,
     ) -> None:
         self._show, self._save, self._left = show, save, max_lines
+        self._is_whole = position == 0
         self.position = position
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._skipped: deque[str] = deque(maxlen=LAST_LINES)
 
     @property
     def lines_left(self) -> int:
@@ -45,10 +47,16 @@ class LogView:
         """Whether nothing more is shown before the end."""
         return self._left <= 0
 
+    @property
+    def has_all(self) -> bool:
+        """Whether it saw the log from the beginning, so that :attr:`last_lines` lacks nothing."""
+        return self._is_whole
+
     def add(self, piece: LogPiece) -> None:
         """Show what is new."""
         lines = piece.text.splitlines()
         self.last_lines.extend(lines)
+        self._skipped.extend(lines[self._left :])
         for line in lines[: self._left]:
             self._show(line)
         if lines and len(lines) >= self._left > 0:
@@ -61,15 +69,18 @@ class LogView:
             self._save(self.position)
 
     def finish(self, tail: LogPiece) -> None:
-        """The end of a log that was too long."""
-        self.last_lines.extend(tail.text.splitlines()[-LAST_LINES:])
-        for line in self.last_lines:
+        """The end of a log that was too long: the last ones of the lines that were not shown."""
+        lines = tail.text.splitlines()
+        self.last_lines.extend(lines)
+        self._skipped.extend(lines)
+        for line in self._skipped:
             self._show(line)
+        self._skipped.clear()
         self.position = tail.position
         self._save(self.position)
 
 
-def last_words(lines: deque[str] | list[str]) -> str:
+def last_words(lines: Sequence[str]) -> str:
     """The driver's last lines, in a sentence."""
     text = "\n".join(lines).rstrip()
     return f"The driver's last lines:\n{text}" if text else "The driver wrote nothing."

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
@@ -82,11 +83,11 @@ def wait_for_job(
     while True:
         info = patiently(lambda: look(client, submission_id, view), told=told, diagnose=diagnose, sleep=sleep)
         if info.status in TERMINAL:
-            return check_end(info, view)
+            return check_end(client, info, view)
         if deadline is not None and clock() >= deadline:
-            stop_and_wait(client, submission_id, sleep=sleep)
-            look(client, submission_id, view)
-            raise overdue(submission_id, view)
+            stop_and_wait(client, submission_id, told=told, diagnose=diagnose, sleep=sleep)
+            patiently(partial(look, client, submission_id, view), told=told, diagnose=diagnose, sleep=sleep)
+            raise overdue(client, submission_id, view)
         sleep(pause)
         pause = min(poll, pause * 1.5)
 
@@ -117,13 +118,24 @@ def tail(client: RayJobsClient, submission_id: str, view: LogView) -> None:
     view.finish(client.new_log(submission_id, max(view.position, size - TAIL_BYTES), finished=True))
 
 
-def stop_and_wait(client: RayJobsClient, submission_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Stop a job and wait until it has ended, within bounds."""
-    client.stop(submission_id)
+def stop_and_wait(
+    client: RayJobsClient,
+    submission_id: str,
+    *,
+    told: Callable[[str], None] = lambda line: None,
+    diagnose: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Stop a job and wait until it has ended, within bounds.
+
+    :raises RayUnreachableError: Ray was silent for too long.
+    """
+    patiently(partial(client.stop, submission_id), told=told, diagnose=diagnose, sleep=sleep)
     left = STOP_SECONDS
     while left > 0:
         try:
-            if client.info(submission_id).status in TERMINAL:
+            info = patiently(partial(client.info, submission_id), told=told, diagnose=diagnose, sleep=sleep)
+            if info.status in TERMINAL:
                 return
         except JobNotFoundError:
             return
@@ -151,33 +163,49 @@ def stop_at_once(
             while left > 0 and not own.stop(submission_id):
                 sleep(0.25)
                 left -= 0.25
-    except RayJobsError as error:
+    except Exception as error:
+        # Not even what nobody thought of: whoever is being killed has no time for it.
         told(f"job {submission_id} could not be stopped: {error}")
 
 
-def check_end(info: JobInfo, view: LogView) -> JobInfo:
+def check_end(client: RayJobsClient, info: JobInfo, view: LogView | None = None) -> JobInfo:
     """A job that succeeded, or an error.
 
+    :param view: what was shown of its log; None for nothing.
     :raises JobFailedError: it did not.
     """
     if info.status is JobStatus.SUCCEEDED:
         return info
+    lines = _last_lines(client, info.submission_id, view)
     code = "" if info.driver_exit_code is None else f" (exit code {info.driver_exit_code})"
-    why = f" {info.message}" if info.message and not view.last_lines else ""
-    msg = f"job {info.submission_id} {info.status}{code}.{why} {last_words(view.last_lines)}"
+    why = f" {info.message}" if info.message and not lines else ""
+    msg = f"job {info.submission_id} {info.status}{code}.{why} {last_words(lines)}"
     raise (JobInputError if info.driver_exit_code == INPUT_EXIT_CODE else JobFailedError)(msg)
 
 
-def overdue(submission_id: str, view: LogView) -> JobTimeoutError:
+def overdue(client: RayJobsClient, submission_id: str, view: LogView) -> JobTimeoutError:
     """The error about a job that was stopped at its deadline."""
-    msg = f"job {submission_id} did not end before its deadline and was stopped. {last_words(view.last_lines)}"
-    return JobTimeoutError(msg)
+    words = last_words(_last_lines(client, submission_id, view))
+    return JobTimeoutError(f"job {submission_id} did not end before its deadline and was stopped. {words}")
+
+
+def _last_lines(client: RayJobsClient, submission_id: str, view: LogView | None) -> Sequence[str]:
+    """The driver's last lines, those included that were shown before the view began."""
+    if view is not None and view.has_all:
+        return view.last_lines
+    unseen = LogView(lambda line: None)
+    try:
+        tail(client, submission_id, unseen)
+    except RayJobsError:
+        # The job's end is the news, and its log only an adornment.
+        return view.last_lines if view is not None else ()
+    return unseen.last_lines
 
 
 def lost(submission_id: str) -> JobLostError:
     """The error about a job that Ray does not know any more."""
     msg = (
-        f"Ray does not know job {submission_id} any more: the head was started anew and its jobs are gone. Try the task "
-        "again; the job is then submitted once more"
+        f"Ray does not know job {submission_id}: the head was started anew and its jobs are gone, or the job is another "
+        "cluster's. The task that submits it does so once more when it is tried again"
     )
     return JobLostError(msg)

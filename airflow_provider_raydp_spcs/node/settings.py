@@ -109,5 +109,5 @@ def _resources(environment: Mapping[str, str]) -> dict[str, float]:
         found = json.loads(text)
         return {str(name): float(amount) for name, amount in found.items()}
     except (ValueError, AttributeError, TypeError) as error:
-        msg = f'RAYDP_RESOURCES is {text!r}; write a JSON mapping of names to amounts, such as {{"worker": 3}}'
+        msg = f'RAYDP_RESOURCES is {text!r}; write a JSON mapping of names to amounts, such as {{"worker": 1}}'
         raise SettingError(msg) from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
+from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.links.raydp import RayDPLink
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 
-JOB_XCOM = "raydp_job"
+GRACE: Final = timedelta(minutes=10)
+"""Airflow's own timeout of a deferral fails a task without cleaning up; so ours comes first, by this much."""
+JOB_XCOM: Final = "raydp_job"
 """Key under which a submit task tells which job it runs, before the job runs."""
 
 
@@ -59,7 +63,7 @@ class RayDPOperator(BaseOperator):
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", RayDPRetryPolicy())
+        kwargs["retry_policy"] = kwargs.get("retry_policy") or RayDPRetryPolicy()  # mapped tasks are given None
         super().__init__(**kwargs)
         self.cluster_name = cluster_name
         self.snowflake_conn_id = snowflake_conn_id
@@ -95,19 +99,23 @@ class RayDPOperator(BaseOperator):
         if found:
             keep(context["task_state_store"], int(context["ti"].try_number), found)
 
-    def link_pages(
-        self, hook: SpcsHook, context: Context, submission_id: str = "", known: Mapping[str, str] | None = None
-    ) -> None:
-        """Fill the links with whatever can be opened by now; that this cannot be found out is no reason to fail.
+    def cluster_links(self, hook: SpcsHook, context: Context, submission_id: str = "") -> dict[str, str]:
+        """Fill all of the task's links; answer the addresses of the cluster's endpoints.
 
-        :param known: pages that are known already.
+        :raises ClusterNotFoundError: there is no such cluster.
         """
-        pages = dict(known or {})
-        try:
-            pages.update(hook.clusters.pages(self.cluster_name))
-        except (SpcsError, ClusterError) as error:
-            self.log.warning("some links stay empty: %s", error)
+        pages = hook.clusters.pages(self.cluster_name)
         self.link(context, pages, submission_id)
+        return {name: address for name, address in pages.items() if name != SNOWSIGHT}
+
+    def links_so_far(self, hook: SpcsHook, context: Context, submission_id: str = "") -> None:
+        """Fill the links to what can be opened by now; that this cannot be found out is no reason to fail."""
+        if not type(self).operator_extra_links:
+            return
+        try:
+            self.cluster_links(hook, context, submission_id)
+        except (ClusterError, SpcsError) as error:
+            self.say(f"some links are missing: {error}")
 
 
 def poll_seconds(own: float | None, fallback: float, *, deferred: bool) -> float:

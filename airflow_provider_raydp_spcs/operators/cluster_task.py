@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
 from airflow_provider_raydp_spcs.cluster.lifecycle import POLL_SECONDS, READY_TIMEOUT
 from airflow_provider_raydp_spcs.cluster.status import Target
 from airflow_provider_raydp_spcs.cluster.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
 from airflow_provider_raydp_spcs.links.raydp import CLUSTER_LINKS
 from airflow_provider_raydp_spcs.operators import events
+from airflow_provider_raydp_spcs.operators.base import GRACE as GRACE  # for subclasses too
 from airflow_provider_raydp_spcs.operators.base import RayDPOperator, poll_seconds
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_raydp_spcs.cluster.undertaker import Errand
     from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
-
-GRACE = timedelta(minutes=10)
-"""Airflow's own timeout of a deferral fails a task without cleaning up; so ours comes first, by this much."""
 
 
 class ClusterTask(RayDPOperator):
@@ -67,7 +65,7 @@ class ClusterTask(RayDPOperator):
         raise NotImplementedError
 
     def failed(self, hook: SpcsHook, context: Context) -> None:
-        """Clean up after waiting in vain."""
+        """Clean up after what was asked for did not come about, or could not be concluded."""
 
     def take_back(self, context: Context) -> Errand | None:
         """What goes when the task is killed while it waits; None keeps everything."""
@@ -80,11 +78,11 @@ class ClusterTask(RayDPOperator):
         deadline = time.time() + self.timeout
         with self.spcs() as hook:
             if self.ask(hook, context) and self.wait:
-                if self.operator_extra_links:
-                    self.link_pages(hook, context)
+                with self._cleaning_up(hook, context):
+                    self.links_so_far(hook, context)
                 if self.deferrable:
                     self._defer(deadline, self.take_back(context))
-                try:
+                with self._cleaning_up(hook, context):
                     hook.clusters.wait_for(
                         self.cluster_name,
                         self.target,
@@ -92,26 +90,22 @@ class ClusterTask(RayDPOperator):
                         poll=self.poll_interval or POLL_SECONDS,
                         progress=self.say,
                     )
-                except BaseException:
-                    self.failed(hook, context)
-                    raise
-            return self.conclude(hook, context)
+            with self._cleaning_up(hook, context):
+                return self.conclude(hook, context)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
         """The trigger saw the cluster as asked for, or gave up."""
-        with self.spcs() as hook:
-            try:
-                events.check(event)
-            except Exception:
-                self.failed(hook, context)
-                raise
+        with self.spcs() as hook, self._cleaning_up(hook, context):
+            events.check(event)
             return self.conclude(hook, context)
 
-    def cluster_links(self, hook: SpcsHook, context: Context) -> dict[str, str]:
-        """Fill the task's links; answer the addresses of the cluster's endpoints."""
-        pages = hook.clusters.pages(self.cluster_name)
-        self.link(context, pages)
-        return {name: address for name, address in pages.items() if name != SNOWSIGHT}
+    @contextmanager
+    def _cleaning_up(self, hook: SpcsHook, context: Context) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.failed(hook, context)
+            raise
 
     def _defer(self, deadline: float, take_back: Errand | None) -> None:
         from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger

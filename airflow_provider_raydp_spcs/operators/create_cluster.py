@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs.cluster import leasing, undertaker
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
+from airflow_provider_raydp_spcs.cluster.errors import ClusterConflictError, NameTakenError
 from airflow_provider_raydp_spcs.cluster.undertaker import Errand
 from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.operators.base import run_names
@@ -75,6 +76,10 @@ class CreateRayDPClusterOperator(ClusterTask):
             leasing.take(hook.client, config.name, holder, errand.owner, errand.run, self.lease_seconds, self.say)
         try:
             hook.clusters.create(config, owner=errand.owner, run=errand.run, roll_back=False, progress=self.say)
+        except (ClusterConflictError, NameTakenError):
+            # Seen before anything was asked for: what is there is somebody else's.
+            errand.do(hook.clusters, self.say, spare=True)
+            raise
         except BaseException:
             errand.do(hook.clusters, self.say)
             raise

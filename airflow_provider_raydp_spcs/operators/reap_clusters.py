@@ -45,7 +45,7 @@ class ReapRayDPClustersOperator(BaseOperator):
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", RayDPRetryPolicy())
+        kwargs["retry_policy"] = kwargs.get("retry_policy") or RayDPRetryPolicy()  # mapped tasks are given None
         super().__init__(**kwargs)
         self.cluster_owner, self.max_age, self.only_tell = cluster_owner, max_age, only_tell
         self.snowflake_conn_id = snowflake_conn_id

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_raydp_spcs.cluster import power
 from airflow_provider_raydp_spcs.operators.cluster_task import ClusterTask
+from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,8 +31,17 @@ class ScaleRayDPClusterOperator(ClusterTask):
         super().__init__(**kwargs)
         self.worker_group, self.count = worker_group, count
 
+    def check(self) -> None:
+        """See the base class."""
+        try:
+            int(self.count)
+        except ValueError as error:
+            msg = f"count is {self.count!r}; it must be a whole number of nodes"
+            raise InvalidValueError(msg) from error
+
     def ask(self, hook: SpcsHook, context: Context) -> bool:
         """See the base class."""
+        del context
         power.scale(hook.clusters, self.cluster_name, self.worker_group, int(self.count), self.say)
         return True
 

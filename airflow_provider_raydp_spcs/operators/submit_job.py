@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
@@ -18,6 +19,7 @@ from airflow_provider_raydp_spcs.jobs.generation import LogPosition, Ticket, cur
 from airflow_provider_raydp_spcs.jobs.logs import MAX_LINES, LogView
 from airflow_provider_raydp_spcs.jobs.submission import (
     TERMINAL,
+    JobInfo,
     JobRequest,
     JobStatus,
     check_runtime_env,
@@ -36,7 +38,7 @@ from airflow_provider_raydp_spcs.jobs.wait import (
 from airflow_provider_raydp_spcs.jobs.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
 from airflow_provider_raydp_spcs.links.raydp import JOB_LINKS
 from airflow_provider_raydp_spcs.operators import events
-from airflow_provider_raydp_spcs.operators.base import JOB_XCOM, RayDPOperator, poll_seconds, run_names
+from airflow_provider_raydp_spcs.operators.base import GRACE, JOB_XCOM, RayDPOperator, poll_seconds, run_names
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,9 +46,6 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
     from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
     from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
-
-GRACE = timedelta(minutes=10)
-"""Airflow's own timeout of a deferral fails a task without cleaning up; so ours comes first, by this much."""
 
 
 class SubmitRayDPJobOperator(RayDPOperator):
@@ -105,25 +104,22 @@ class SubmitRayDPJobOperator(RayDPOperator):
     def execute(self, context: Context) -> Any:
         """See the class."""
         check_runtime_env(self.runtime_env)
-        application = self.prepare(context)
-        with self.spcs() as hook:
+        with self.prepare(context) as application, self.spcs() as hook:
             ray = self._ray(hook)
             with patiently(ray.client, told=self.say) as client:
-                self.check_cluster(client)
-                ticket = self._ticket(client, context)
-                self._tell(context, ticket)
+                patiently(partial(self.check_cluster, client), told=self.say, diagnose=ray.diagnose)
+                ticket = self._ticket(client, ray, context)
+                self._end_if_killed(ticket.submission_id, is_there=ticket.status is not None)
+                self._tell(context, ray, ticket)
                 if ticket.status is None:
                     self._submit(hook, client, ray, application, ticket.submission_id, context)
                 else:
                     self.say(f"found job {ticket.submission_id} of an earlier try: {ticket.status}")
-                self.link_pages(hook, context, ticket.submission_id, ray.endpoints())
+                self.links_so_far(hook, context, ticket.submission_id)
                 if not self.wait_for_completion:
                     return ticket.submission_id
                 view = self._view(context, ticket.submission_id)
-                if (
-                    self.deferrable
-                    and patiently(partial(look, client, ticket.submission_id, view)).status not in TERMINAL
-                ):
+                if self.deferrable and self._look(client, ray, ticket.submission_id, view).status not in TERMINAL:
                     self._defer(ticket, view)
                 wait_for_job(
                     client,
@@ -134,7 +130,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
                     told=self.say,
                     diagnose=ray.diagnose,
                 )
-                return self._result(client, ticket.submission_id)
+                return self._result(client, ray, ticket.submission_id)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any], submission_id: str) -> Any:
         """The trigger saw the end, stopped the job, or gave up."""
@@ -146,15 +142,15 @@ class SubmitRayDPJobOperator(RayDPOperator):
             with patiently(ray.client, told=self.say, diagnose=ray.diagnose) as client:
                 self._stop = partial(stop_at_once, client.sibling, submission_id, self.say)
                 view = self._view(context, submission_id)
-                info = patiently(partial(look, client, submission_id, view), told=self.say, diagnose=ray.diagnose)
+                info = self._look(client, ray, submission_id, view)
                 if event.get("overdue"):
-                    stop_and_wait(client, submission_id)
-                    raise overdue(submission_id, view)
+                    stop_and_wait(client, submission_id, told=self.say, diagnose=ray.diagnose)
+                    raise overdue(client, submission_id, view)
                 if info.status not in TERMINAL:
                     msg = f"job {submission_id} is {info.status} after its trigger saw the end; clear the task to try again"
                     raise RayJobsError(msg)
-                check_end(info, view)
-                return self._result(client, submission_id)
+                check_end(client, info, view)
+                return self._result(client, ray, submission_id)
 
     def on_kill(self) -> None:
         """Stop the job.
@@ -166,32 +162,36 @@ class SubmitRayDPJobOperator(RayDPOperator):
         if self._stop is not None:
             self._stop()
 
-    def prepare(self, context: Context) -> Application:
-        """What shall run; found or refused before anything is asked of Snowflake."""
+    def prepare(self, context: Context) -> AbstractContextManager[Application]:
+        """What shall run, for as long as it takes to submit it; found or refused before anything is asked of Snowflake."""
         del context
-        return Application.read(self.application, self.application_args)
+        return nullcontext(Application.read(self.application, self.application_args))
 
     def check_cluster(self, client: RayJobsClient) -> None:
         """Whether the cluster can run it."""
 
-    def _ticket(self, client: RayJobsClient, context: Context) -> Ticket:
+    def _look(self, client: RayJobsClient, ray: RayJobsHook, job: str, view: LogView) -> JobInfo:
+        return patiently(partial(look, client, job, view), told=self.say, diagnose=ray.diagnose)
+
+    def _ticket(self, client: RayJobsClient, ray: RayJobsHook, context: Context) -> Ticket:
         deadline = None if self.timeout is None else time.time() + self.timeout
         ticket = current_job(
             context["task_state_store"],
             int(context["ti"].max_tries),
             partial(_job_id, run_names(context)),
-            partial(_status, client),
-            partial(stop_and_wait, client),
+            partial(_status, client, ray),
+            partial(stop_and_wait, client, told=self.say, diagnose=ray.diagnose),
             deadline,
         )
         self._stop = partial(stop_at_once, client.sibling, ticket.submission_id, self.say)
         return ticket
 
-    def _tell(self, context: Context, ticket: Ticket) -> None:
+    def _tell(self, context: Context, ray: RayJobsHook, ticket: Ticket) -> None:
         """Before the job runs, so that its logs can be exported however this task ends."""
         names = run_names(context)
         value = {key: names[key] for key in ("task_id", "map_index", "try_number")}
         context["ti"].xcom_push(key=JOB_XCOM, value={"submission_id": ticket.submission_id, **value})
+        self.link(context, ray.endpoints(), ticket.submission_id)
 
     def _submit(
         self,
@@ -206,11 +206,19 @@ class SubmitRayDPJobOperator(RayDPOperator):
         hook.client.stages.put(application.file, folder)
         metadata = {key: str(value) for key, value in run_names(context).items()}
         request = JobRequest(job, application.entrypoint(self.cluster_name, job), self.runtime_env, metadata)
-        if self._killed:
-            msg = f"job {job} is not submitted, for its task was killed"
-            raise RayJobsError(msg)
+        self._end_if_killed(job, is_there=False)
         made = patiently(partial(client.submit, request), told=self.say, diagnose=ray.diagnose)
+        # The request may have stood still while we were killed, and gone out only then.
+        self._end_if_killed(job, is_there=True)
         self.say(f"submitted job {job}" if made else f"job {job} had been submitted already")
+
+    def _end_if_killed(self, job: str, *, is_there: bool) -> None:
+        """Go no further where we were killed before the job was known, or there."""
+        if self._killed:
+            if is_there:
+                self.on_kill()
+            msg = f"job {job} is {'stopped' if is_there else 'not submitted'}, for its task was killed"
+            raise RayJobsError(msg)
 
     def _defer(self, ticket: Ticket, view: LogView) -> None:
         from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
@@ -237,8 +245,8 @@ class SubmitRayDPJobOperator(RayDPOperator):
         kept = LogPosition(context["task_state_store"], job)
         return LogView(self.say, kept.save, position=kept.read(), max_lines=self.max_log_lines)
 
-    def _result(self, client: RayJobsClient, job: str) -> Any:
-        found = patiently(partial(client.result, job), told=self.say)
+    def _result(self, client: RayJobsClient, ray: RayJobsHook, job: str) -> Any:
+        found = patiently(partial(client.result, job), told=self.say, diagnose=ray.diagnose)
         return found["value"] if isinstance(found, dict) and "value" in found else found
 
     def _ray(self, hook: SpcsHook) -> RayJobsHook:
@@ -251,8 +259,8 @@ def _job_id(names: Mapping[str, Any], generation: int) -> str:
     return submission_id(names["dag_id"], names["run_id"], names["task_id"], names["map_index"], generation)
 
 
-def _status(client: RayJobsClient, job: str) -> JobStatus | None:
+def _status(client: RayJobsClient, ray: RayJobsHook, job: str) -> JobStatus | None:
     try:
-        return patiently(partial(client.info, job)).status
+        return patiently(partial(client.info, job), diagnose=ray.diagnose).status
     except JobNotFoundError:
         return None

@@ -15,6 +15,10 @@ class SparkSizeError(RuntimeRoomError):
     """The Spark session that was asked for does not fit the cluster; the message has the arithmetic."""
 
 
+class SparkStartError(RuntimeRoomError):
+    """No Spark executor came up in time; the message tells what was asked for and what Ray has."""
+
+
 class NotInsideSnowflakeError(RuntimeRoomError):
     """Something of the platform is missing: the job does not run in a service."""
 

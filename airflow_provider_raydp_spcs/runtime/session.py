@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.runtime.errors import SparkStartError
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
-from airflow_provider_raydp_spcs.runtime.sizing import SparkSize, size_spark, worker_nodes
+from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize, size_spark, worker_nodes
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+START_SECONDS: Final = 600.0
 _EXECUTOR = "spark.ray.raydp_spark_executor.actor.resource"
 _MASTER = "spark.ray.raydp_spark_master.actor.resource"
 
@@ -26,6 +29,7 @@ def spark_session(
     executor_memory_mib: int | None = None,
     share: float = 1.0,
     configs: Mapping[str, str] | None = None,
+    start_timeout: float = START_SECONDS,
 ) -> Iterator[SparkSession]:
     """A Spark session sized from the cluster's real resources; stopped at the end of the block.
 
@@ -35,7 +39,9 @@ def spark_session(
     :param executor_memory_mib: heap of each in MiB.
     :param share: of each node that this session may take, so that several jobs fit beside each other.
     :param configs: Spark settings that win over those made here.
+    :param start_timeout: seconds until the first executor must be there; other sessions may hold the nodes meanwhile.
     :raises SparkSizeError: what is asked for fits on no node.
+    :raises SparkStartError: no executor came up in time.
     """
     import ray
     import raydp
@@ -53,10 +59,33 @@ def spark_session(
         configs={**spark_settings(size), **(configs or {})},
     )
     try:
+        await_executor(spark, size, start_timeout, ray.available_resources)
         with stages_shown(spark):
             yield spark
     finally:
         raydp.stop_spark()
+
+
+def await_executor(
+    spark: SparkSession, size: SparkSize, timeout: float, available: Callable[[], Mapping[str, float]]
+) -> None:
+    """Wait for the first executor: Spark itself would wait for ever, with nothing but a warning.
+
+    :param available: resources that nobody uses, by Ray.
+    """
+    deadline = time.monotonic() + timeout
+    # The driver is counted too.
+    while spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() < 2:
+        if time.monotonic() >= deadline:
+            free = {name: amount for name, amount in available().items() if name in ("CPU", WORKER_RESOURCE)}
+            msg = (
+                f"no Spark executor came up in {timeout:g} s. Asked of Ray: {size.executors} with {size.actor_cpus} CPUs "
+                f"and {size.actor_worker_resource:g} of {WORKER_RESOURCE!r} each; free now: {free}. Let fewer jobs run "
+                "side by side, give each a smaller share, or add workers; if all that is free, read executors/ in the "
+                "exported logs"
+            )
+            raise SparkStartError(msg)
+        time.sleep(0.1)
 
 
 def spark_settings(size: SparkSize) -> dict[str, str]:

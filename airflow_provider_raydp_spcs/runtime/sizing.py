@@ -109,11 +109,15 @@ def size_spark(
     smallest = min(nodes, key=lambda node: (node.cpus, node.memory_bytes))
     own_cores = cores or max(1, int((smallest.cpus - 1) * share) // per_node)
     memory = memory_mib or max(512, int(smallest.memory_bytes * EXECUTOR_SHARE * share / per_node / MIB))
-    size = SparkSize(
-        count, own_cores, memory, own_cores, min(node.worker_resource for node in nodes) * share / per_node
-    )
+    resource = _quantity(min(node.worker_resource for node in nodes) * share / per_node)
+    size = SparkSize(count, own_cores, memory, own_cores, resource)
     _check(size, per_node, smallest)
     return size
+
+
+def _quantity(value: float) -> float:
+    """As much of a resource as Ray lets an actor ask for: above 1 only whole numbers."""
+    return float(int(value)) if value > 1 else value
 
 
 def _check(size: SparkSize, per_node: int, smallest: WorkerNode) -> None:

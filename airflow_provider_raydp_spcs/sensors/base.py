@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from airflow_provider_raydp_spcs.cluster.errors import ClusterNotReadyError
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.operators import events
+from airflow_provider_raydp_spcs.operators.base import GRACE
 from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
+
+    from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 
 
 class RayDPSensor(BaseSensorOperator):
@@ -44,11 +52,17 @@ class RayDPSensor(BaseSensorOperator):
         poke_interval: float = 5.0,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", RayDPRetryPolicy())
+        kwargs["retry_policy"] = kwargs.get("retry_policy") or RayDPRetryPolicy()  # mapped tasks are given None
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.cluster_name, self.snowflake_conn_id = cluster_name, snowflake_conn_id
         self.database, self.schema, self.role, self.warehouse = database, schema, role, warehouse
         self.deferrable = deferrable
+
+    _open: SpcsHook | None = None
+
+    def spcs(self) -> AbstractContextManager[SpcsHook]:
+        """A hook over the connection: one for all looks of the worker's waiting."""
+        return self.scope.hook() if self._open is None else nullcontext(self._open)
 
     @property
     def scope(self) -> SpcsScope:
@@ -61,17 +75,25 @@ class RayDPSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait here, or in the triggerer."""
-        if not self.deferrable or self.poke(context):
-            return super().execute(context) if not self.deferrable else None
-        seconds = float(self.timeout)
-        self.defer(
-            trigger=self.trigger(time.time() + seconds),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=seconds + 600),
-        )
+        if not self.deferrable:
+            with self.scope.hook() as self._open:
+                return super().execute(context)
+        if not self.poke(context):
+            seconds = float(self.timeout)
+            self.defer(
+                trigger=self.trigger(time.time() + seconds),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=seconds) + GRACE,
+            )
         return None
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
-        """The trigger saw what was waited for, or gave up."""
+        """The trigger saw what was waited for, or gave up.
+
+        :raises AirflowSensorTimeout: it did so because the time was over, as a sensor that waits in the worker.
+        """
         del context
-        events.check(event)
+        try:
+            events.check(event)
+        except ClusterNotReadyError as error:
+            raise AirflowSensorTimeout(str(error)) from error

@@ -40,7 +40,7 @@ class RayDPClusterSensor(RayDPSensor):
     def poke(self, context: Context) -> bool:
         """Look once."""
         del context
-        with self.scope.hook() as hook:
+        with self.spcs() as hook:
             status = hook.clusters.find(self.cluster_name)
             self._told = tell_changes(status, self._told, lambda line: self.log.info("%s", line))
             return hook.clusters.has_reached(status, Target(self.target))

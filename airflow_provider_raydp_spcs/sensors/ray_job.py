@@ -7,11 +7,10 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_raydp_spcs.jobs.errors import JobTimeoutError
-from airflow_provider_raydp_spcs.jobs.logs import LogView
+from airflow.sdk.exceptions import AirflowSensorTimeout
+
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL
-from airflow_provider_raydp_spcs.jobs.wait import check_end, lost, patiently, tail
-from airflow_provider_raydp_spcs.operators import events
+from airflow_provider_raydp_spcs.jobs.wait import check_end, lost, patiently
 from airflow_provider_raydp_spcs.sensors.base import RayDPSensor
 
 if TYPE_CHECKING:
@@ -46,17 +45,17 @@ class RayDPJobSensor(RayDPSensor):
         from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
 
         del context
-        with self.scope.hook() as hook:
+        with self.spcs() as hook:
             ray = RayJobsHook(self.cluster_name, hook)
             with patiently(ray.client, diagnose=ray.diagnose) as client:
                 return patiently(partial(self._has_ended, client), diagnose=ray.diagnose)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
-        """The trigger saw the end, or gave up."""
-        events.check(event)
+        """The trigger saw the end, or gave up; see the base class."""
+        super().execute_complete(context, event)
         if not self.poke(context):
             msg = f"job {self.submission_id} has not ended within the sensor's timeout; it goes on"
-            raise JobTimeoutError(msg)
+            raise AirflowSensorTimeout(msg)
 
     def _has_ended(self, client: RayJobsClient) -> bool:
         jobs = {job.submission_id: job for job in client.jobs()}
@@ -66,7 +65,5 @@ class RayDPJobSensor(RayDPSensor):
         if info.status not in TERMINAL:
             self.log.info("job %s is %s", self.submission_id, info.status)
             return False
-        view = LogView(lambda line: None)
-        tail(client, self.submission_id, view)
-        check_end(info, view)
+        check_end(client, info)
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePools
 from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
 from airflow_provider_raydp_spcs.spcs.leases import Leases
+from airflow_provider_raydp_spcs.spcs.privileges import ExplainingSession
 from airflow_provider_raydp_spcs.spcs.services import Services
 from airflow_provider_raydp_spcs.spcs.session import Session
 from airflow_provider_raydp_spcs.spcs.stages import Stages
@@ -17,11 +18,11 @@ class SpcsClient:
     """
 
     def __init__(self, session: Session) -> None:
-        self.session = session
-        self.compute_pools = ComputePools(session)
-        self.services = Services(session)
-        self.stages = Stages(session)
-        self.leases = Leases(session)
+        self.session = explaining = ExplainingSession(session)
+        self.compute_pools = ComputePools(explaining)
+        self.services = Services(explaining)
+        self.stages = Stages(explaining)
+        self.leases = Leases(session)  # explains its own
 
     def account(self) -> tuple[str, str]:
         """Names of the organisation and the account."""

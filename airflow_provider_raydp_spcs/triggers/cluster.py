@@ -75,8 +75,9 @@ class RayDPClusterTrigger(BaseTrigger):
         if self.take_back is not None:
             errand = Errand(**self.take_back)
             self.log.info("taking back what was made of cluster %s", self.cluster_name)
-            # The shared connection may be busy with a look; shielded, so that it goes on when our time is over.
-            await asyncio.shield(self._shared().call(lambda hook: errand.do(hook.clusters, self._say)))
+            # Over a connection of its own, for it waits until services are gone; shielded, so that it goes on when our
+            # time is over.
+            await asyncio.shield(asyncio.to_thread(self._take_back, errand))
 
     async def _wait(self, target: Target) -> None:
         told: list[str] = []
@@ -98,6 +99,10 @@ class RayDPClusterTrigger(BaseTrigger):
     async def _has_reached(self, status: ClusterStatus, target: Target) -> bool:
         # Only a cluster whose services are all up costs statements of its own: for the addresses of its endpoints.
         return await self._shared().call(lambda hook: hook.clusters.has_reached(status, target))
+
+    def _take_back(self, errand: Errand) -> None:
+        with SpcsScope(**self.scope).hook() as hook:
+            errand.do(hook.clusters, self._say)
 
     def _say(self, line: str) -> None:
         self.log.info("%s", line)

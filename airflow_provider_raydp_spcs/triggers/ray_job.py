@@ -93,7 +93,7 @@ class RayDPJobTrigger(BaseTrigger):
         if not self.show_log:
             return
         self.log.info("stopping job %s", self.submission_id)
-        await (await self._watch().client()).stop(self.submission_id)
+        await self._watch().stop(self.submission_id)
 
     async def _end(self, view: LogView, kept: LogPositionXCom) -> tuple[JobStatus, bool]:
         """Follow until the end; answer the last status, and whether the deadline brought it about."""
@@ -105,7 +105,7 @@ class RayDPJobTrigger(BaseTrigger):
             if self.deadline is None:
                 return JobStatus.RUNNING, False
             self.log.warning("job %s is stopped, for its deadline has passed", self.submission_id)
-            await (await self._watch().client()).stop(self.submission_id)
+            await self._watch().stop(self.submission_id)
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 return await self._follow(view, kept), True
@@ -126,13 +126,15 @@ class RayDPJobTrigger(BaseTrigger):
 
     async def _rest(self, view: LogView) -> None:
         watch = self._watch()
-        while not view.is_full:
-            piece = await watch.rest_of_log(self.submission_id, view.position)
-            view.add(piece)
-            if piece.is_last:
-                return
-        size = (await watch.rest_of_log(self.submission_id, view.position)).size
-        view.finish(await watch.rest_of_log(self.submission_id, max(view.position, size - TAIL_BYTES)))
+        async with watch.client():  # one for all pieces
+            while not view.is_full:
+                piece = await watch.rest_of_log(self.submission_id, view.position)
+                view.add(piece)
+                if piece.is_last:
+                    break
+            if view.is_full:
+                size = (await watch.rest_of_log(self.submission_id, view.position)).size
+                view.finish(await watch.rest_of_log(self.submission_id, max(view.position, size - TAIL_BYTES)))
 
     def _show(self, line: str) -> None:
         self.log.info("%s", line)

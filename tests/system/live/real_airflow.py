@@ -158,13 +158,27 @@ class RealAirflow:
         try:
             self.wait(lambda: self.run_state(dag_id, run_id) in FINISHED, seconds, f"run {run_id} of {dag_id} goes on")
         except AssertionError as error:
-            told = ("state", "try_number", "start_date", "end_date", "pid")
-            for name, task in self.tasks(dag_id, run_id).items():
-                if task["state"] != "success":
-                    error.add_note(f"{name}: {[task[key] for key in told]}")
-            error.add_note((self.home / "scheduler.log").read_text()[-6000:])
+            error.add_note(self.explain(dag_id, run_id))
+            error.add_note((self.home / "scheduler.log").read_text()[-3000:])
             raise
         return self.run_state(dag_id, run_id)
+
+    def succeed(self, dag_id: str, run_id: str, seconds: float) -> None:
+        """Wait until a run has ended, and well."""
+        state = self.wait_run(dag_id, run_id, seconds)
+        assert state == "success", self.explain(dag_id, run_id)
+
+    def explain(self, dag_id: str, run_id: str) -> str:
+        """The tasks that have not succeeded, and how their logs end."""
+        told = []
+        for name, task in self.tasks(dag_id, run_id).items():
+            if task["state"] not in ("success", "skipped"):
+                told.append(
+                    f"{name}: {[task[key] for key in ('state', 'try_number', 'start_date', 'end_date', 'pid')]}"
+                )
+                with suppress(httpx.HTTPError, AssertionError):
+                    told += self.log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])[-25:]
+        return "\n".join(told)
 
     def wait_task(self, dag_id: str, run_id: str, task_id: str, states: Iterable[str], seconds: float) -> str:
         wanted = set(states)

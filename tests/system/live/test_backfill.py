@@ -15,7 +15,7 @@ from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.flights_oracle import assert_rows_equal, expected_rows
 from tests.system.live.real_airflow import FINISHED, RealAirflow
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(2100)]
 DAG_ID, NAME = "flights_backfill", "FLIGHTS_BACKFILL"
 DAYS = [dt.date(2013, 1, 1) + dt.timedelta(days=number) for number in range(14)]
 
@@ -52,12 +52,14 @@ def test_fourteen_days_share_one_cluster(
     airflow.command("backfill", "create", "--dag-id", DAG_ID, *span, "--max-active-runs", "4")
     airflow.unpause(DAG_ID)
 
-    def states() -> list[str]:
+    def states() -> dict[str, str]:
         runs = airflow.ask("GET", f"/api/v2/dags/{DAG_ID}/dagRuns", run_type="backfill", limit=50)["dag_runs"]
-        return [run["state"] for run in runs]
+        return {run["dag_run_id"]: run["state"] for run in runs}
 
-    airflow.wait(lambda: len(states()) == len(DAYS) and FINISHED.issuperset(states()), 780, "the backfill goes on")
-    assert states() == ["success"] * len(DAYS)
+    airflow.wait(lambda: len(states()) == len(DAYS), 60, "the runs are not there")
+    airflow.wait(lambda: FINISHED.issuperset(states().values()), 1800, "the backfill goes on")
+    for run_id, state in states().items():
+        assert state == "success", airflow.explain(DAG_ID, run_id)
     session = ConnectorSession(connection)
     for day in DAYS:
         found = session.execute("SELECT * FROM FLIGHTS_DAILY WHERE FLIGHT_DATE = %s", [str(day)])

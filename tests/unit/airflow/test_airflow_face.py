@@ -1,4 +1,4 @@
-"""The Airflow face: metadata, parsing, imports, and operators over stand-ins."""
+"""The Airflow face as a whole: what is imported, parsed and refused at once."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import json
 import runpy
 import subprocess
 import sys
+import textwrap
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.undertaker import Errand
-from airflow_provider_raydp_spcs.get_provider_info import get_provider_info
-from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 from airflow_provider_raydp_spcs.operators.create_cluster import CreateRayDPClusterOperator
@@ -27,52 +24,29 @@ from airflow_provider_raydp_spcs.sensors.ray_job import RayDPJobSensor
 from airflow_provider_raydp_spcs.shipped import shipped
 from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger
 from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
+from tests.unit.airflow.fakes import TOKEN
 
 OPERATORS = (
     "create_cluster", "delete_cluster", "export_logs", "reap_clusters", "resume_cluster", "scale_cluster", "submit_job",
     "suspend_cluster",
 )  # fmt: skip
-CONNECTION = {
-    "conn_type": "snowflake",
-    "login": "u",
-    "password": "canary-secret",
-    "schema": "S",
-    "extra": {"account": "a"},
-}
 
 
-@pytest.fixture(autouse=True)
-def connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_SNOWFLAKE_DEFAULT", json.dumps(CONNECTION))
-
-
-def test_the_metadata_is_what_airflow_expects() -> None:
-    import airflow
-
-    schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
-    info = get_provider_info()
-    jsonschema.validate(info, schema)
-    named = [
-        module
-        for kind in ("operators", "sensors", "hooks", "triggers")
-        for each in info[kind]
-        for module in each["python-modules"]
-    ]
-    for module in named:
-        __import__(module)
-
-
-@pytest.mark.parametrize(
-    "module", [f"operators.{name}" for name in OPERATORS] + ["sensors.ray_job", "triggers.ray_job"]
-)
-def test_importing_an_operator_is_light(module: str) -> None:
-    code = (
-        f"import sys, airflow_provider_raydp_spcs.{module}; "
-        "print([name for name in ('ray', 'pyspark', 'raydp', 'pandas', 'snowflake.connector') if name in sys.modules])"
-    )
-    out = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], text=True)
-    heavy = json.loads(out.strip().splitlines()[-1].replace("'", '"'))
-    assert not {"ray", "pyspark", "raydp"} & set(heavy)
+def test_importing_is_light() -> None:
+    """One after the other in one interpreter: each tells what is loaded by then."""
+    modules = [f"operators.{name}" for name in OPERATORS]
+    modules += ["sensors.ray_job", "sensors.cluster", "triggers.ray_job", "triggers.cluster"]
+    modules += ["decorators.raydp", "task_groups", "get_provider_info"]
+    code = """
+        import importlib, json, sys
+        for name in sys.argv[1:]:
+            importlib.import_module(f"airflow_provider_raydp_spcs.{name}")
+            print(json.dumps([name, [heavy for heavy in ("ray", "pyspark", "raydp", "cloudpickle") if heavy in sys.modules]]))
+    """
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), *modules]
+    out = subprocess.check_output(command, text=True)
+    found = [json.loads(line) for line in out.splitlines() if line.startswith("[")]
+    assert found == [[name, []] for name in modules]
 
 
 def test_the_example_parses_and_is_wired() -> None:
@@ -115,7 +89,7 @@ def test_template_fields_exist_and_hold_no_secret() -> None:
     ]
     for operator in made:
         values = [getattr(operator, field) for field in operator.template_fields]
-        assert "canary-secret" not in repr(values)
+        assert TOKEN not in repr(values)
 
 
 def test_an_application_is_missed_before_a_cluster_is_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,13 +110,6 @@ def test_a_missing_connection_is_said_so(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("AIRFLOW_CONN_SNOWFLAKE_DEFAULT")
     with pytest.raises(Exception, match="nowhere"), SpcsHook(snowflake_conn_id="nowhere") as hook:
         _ = hook.client.compute_pools.show()
-
-
-def test_a_programmatic_access_token_opens_the_ingress(monkeypatch: pytest.MonkeyPatch) -> None:
-    extra = {"account": "a", "authenticator": "PROGRAMMATIC_ACCESS_TOKEN"}
-    monkeypatch.setenv("AIRFLOW_CONN_SNOWFLAKE_DEFAULT", json.dumps({**CONNECTION, "password": "pat", "extra": extra}))
-    headers = RayJobsHook("C", SpcsHook()).tokens().headers()
-    assert headers == {"Authorization": 'Snowflake Token="pat"'}
 
 
 def test_the_trigger_can_be_written_down_and_read_back() -> None:

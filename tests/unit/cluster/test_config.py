@@ -65,7 +65,7 @@ def test_a_mapping_there_and_back() -> None:
 
 
 def test_default_resources_keep_spark_off_custom_workers() -> None:
-    assert WorkerGroup(count=1).ray_resources == {"worker": 3.0}
+    assert WorkerGroup(count=1).ray_resources == {"worker": 1.0}
     assert WorkerGroup(name="gpu").ray_resources == {"custom_worker": 1.0}
     assert WorkerGroup(name="gpu").is_spark is False
     assert WorkerGroup(name="more", resources={"worker": 1}).is_spark is True

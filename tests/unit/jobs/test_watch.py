@@ -120,3 +120,65 @@ async def test_closing_stops_looking() -> None:
     assert (head.listings, head.closed) == (asked, 1)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
+
+
+class BusyHead(FakeHead):
+    """A head whose answers take as long as the test wants."""
+
+    def __init__(self) -> None:
+        super().__init__(ends_after=0)
+        self.go_on = asyncio.Event()
+        self.stopped: list[str] = []
+        self.deaf = 0
+
+    async def new_logs(self, positions: Mapping[str, int], *, finished: bool = False) -> dict[str, LogPiece]:
+        if finished:
+            await self.go_on.wait()
+            assert not self.closed, "the client was closed under a request"
+        return await super().new_logs(positions)
+
+    async def stop(self, job: str) -> bool:
+        if self.deaf:
+            self.deaf -= 1
+            raise RayUnreachableError("silence")
+        self.stopped.append(job)
+        return True
+
+
+async def test_the_client_is_kept_for_who_reads_the_rest_of_a_log_and_closed_after_that() -> None:
+    head = BusyHead()
+    watched = watch(head)
+    await collect(watched, "j1", log=False)
+    reading = asyncio.create_task(watched.rest_of_log("j1", 0))
+    await asyncio.sleep(0.1)  # several intervals, in which nobody follows any more
+    head.go_on.set()
+    assert (await reading).text == "j1 line 0\n"
+    assert head.closed == 1
+
+
+async def test_many_that_come_at_once_make_one_client() -> None:
+    head, made = BusyHead(), []  # type: tuple[BusyHead, list[int]]
+
+    async def connect() -> Any:
+        made.append(1)
+        await asyncio.sleep(0.01)
+        return head
+
+    watched = HeadWatch(connect, nothing, poll=0.01)
+    await asyncio.gather(*(watched.stop(f"j{number}") for number in range(5)))
+    assert (len(made), len(head.stopped), head.closed) == (1, 5, 1)
+
+
+async def test_stopping_bears_silence_and_asks_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_raydp_spcs.patience.FIRST_PAUSE", 0.01)
+    head = BusyHead()
+    head.deaf = 2
+    await watch(head).stop("j1")
+    assert head.stopped == ["j1"]
+    head.deaf = 99
+
+    async def gone() -> None:
+        raise HeadGoneError("the service was dropped")
+
+    with pytest.raises(HeadGoneError, match="dropped"):
+        await watch(head, gone).stop("j1")

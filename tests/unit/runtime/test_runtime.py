@@ -20,27 +20,28 @@ from airflow_provider_raydp_spcs.runtime.errors import (
     ApplicationError,
     NotInsideSnowflakeError,
     SparkSizeError,
+    SparkStartError,
     TableError,
 )
 from airflow_provider_raydp_spcs.runtime.launcher import run_application
-from airflow_provider_raydp_spcs.runtime.session import spark_settings
+from airflow_provider_raydp_spcs.runtime.session import await_executor, spark_settings
 from airflow_provider_raydp_spcs.runtime.sizing import MIB, WorkerNode, overhead_bytes, size_spark, worker_nodes
 from airflow_provider_raydp_spcs.runtime.tables import write_table
 from airflow_provider_raydp_spcs.runtime.types import spark_schema
 
-NODES = [WorkerNode(f"10.0.0.{number}", 3, 8000 * MIB, 3.0) for number in (1, 2)]
+NODES = [WorkerNode(f"10.0.0.{number}", 3, 8000 * MIB, 1.0) for number in (1, 2)]
 
 
 def test_one_executor_per_worker_leaves_room_for_ray() -> None:
     size = size_spark(NODES)
-    assert (size.executors, size.cores, size.memory_mib, size.actor_worker_resource) == (2, 2, 4800, 3.0)
+    assert (size.executors, size.cores, size.memory_mib, size.actor_worker_resource) == (2, 2, 4800, 1.0)
     assert size.memory_mib * MIB + overhead_bytes(size.memory_mib) < NODES[0].memory_bytes
     assert size.shuffle_partitions == 8
 
 
 def test_every_number_can_be_given() -> None:
     size = size_spark(NODES, executors=4, cores=1, memory_mib=600)
-    assert (size.executors, size.cores, size.memory_mib, size.actor_worker_resource) == (4, 1, 600, 1.5)
+    assert (size.executors, size.cores, size.memory_mib, size.actor_worker_resource) == (4, 1, 600, 0.5)
     assert size_spark([WorkerNode("a", 1, 4000 * MIB, 1.0)]).cores == 1
 
 
@@ -72,9 +73,28 @@ def test_only_living_worker_nodes_count() -> None:
     assert found == [WorkerNode("a", 3, 100, 3.0)]
 
 
+def test_sessions_beside_each_other_take_shares() -> None:
+    quarter = size_spark([WorkerNode("a", 6, 16000 * MIB, 1.0)], share=0.25)
+    assert (quarter.cores, quarter.memory_mib, quarter.actor_worker_resource) == (1, 2400, 0.25)
+    # Ray refuses 1.5: above 1 it hands out whole numbers only.
+    assert size_spark([WorkerNode("a", 6, 16000 * MIB, 6.0)], share=0.25).actor_worker_resource == 1.0
+
+
+def test_a_session_without_executors_does_not_wait_for_ever() -> None:
+    counts = iter([1, 1, 2])
+    status = SimpleNamespace(size=lambda: next(counts))
+    scala = SimpleNamespace(getExecutorMemoryStatus=lambda: status)
+    spark: Any = SimpleNamespace(sparkContext=SimpleNamespace(_jsc=SimpleNamespace(sc=lambda: scala)))
+    await_executor(spark, size_spark(NODES), 60, dict)
+    assert next(counts, None) is None
+    counts = iter([1, 1])
+    with pytest.raises(SparkStartError, match=r"2 with 2 CPUs and 1 of 'worker' each; free now: \{'CPU': 1\.0\}"):
+        await_executor(spark, size_spark(NODES), 0, lambda: {"CPU": 1.0, "memory": 5.0})
+
+
 def test_executors_stay_off_head_and_custom_workers() -> None:
     settings = spark_settings(size_spark(NODES))
-    assert settings["spark.ray.raydp_spark_executor.actor.resource.worker"] == "3.0"
+    assert settings["spark.ray.raydp_spark_executor.actor.resource.worker"] == "1.0"
     assert settings["spark.driver.port"] == "7078"
 
 
