@@ -128,6 +128,7 @@ def test_links_open_what_they_name_while_the_job_runs(
     cluster = follow(page, "Ray dashboard")
     expect(cluster).to_have_title("Ray Dashboard")
     expect(cluster.get_by_text(jobs["2"]).first).to_be_visible()
+    expect(cluster.get_by_text("0.0/1.0 worker")).to_be_visible()
     album.take(cluster, "ray-dashboard")
 
 
@@ -144,6 +145,7 @@ def test_each_try_has_its_own_links(
     album.take(page, "links-of-the-first-try")
     job = follow(page, "Ray job")
     expect(job.get_by_text("FAILED").first).to_be_visible()
+    expect(job.get_by_text("the first try fails").first).to_be_visible()
     album.take(job, "ray-job-of-the-first-try")
 
 
@@ -177,7 +179,7 @@ def test_nothing_shows_a_secret(
         ("delete_cluster", "/rendered_templates", CLUSTER),
     ):
         visit(page, airflow, task, tab)
-        expect(page.get_by_text(shown).first).to_be_visible()
+        page.get_by_text(shown).first.scroll_into_view_if_needed()
         album.take(page, f"{task}{tab.replace('/', '-') or '-log'}")
         assert not secret.search(page.inner_text("body")), f"{task}{tab}"
 
