@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test unit check format bench constraints wheel clean
+.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
 
-test: $(VENV)/.installed-dev  ## every test; real parts included
-	$(BIN)/pytest
+test: $(VENV)/.installed-dev  ## unit, integration and system tests; real parts included
+	$(BIN)/pytest --ignore tests/system/live
+
+test-live: $(VENV)/.installed-dev  ## the long ones: a real scheduler and triggerer, killed, backfilled, looked at in a browser
+	$(BIN)/pytest tests/system/live
 
 unit: $(VENV)/.installed-dev  ## the quick tests only
 	$(BIN)/pytest tests/unit
@@ -25,8 +28,19 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: $(VENV)/.installed-dev  ## seconds and memory of the demo
+bench: bench-import bench-noop bench-deferred bench-demo  ## every figure in the README
+
+bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
 	$(BIN)/python tests/benchmarks/demo_figures.py
+
+bench-import: $(VENV)/.installed-dev  ## what the operators cost where a DAG is parsed
+	$(BIN)/python -m tests.benchmarks.import_cost
+
+bench-noop: $(VENV)/.installed-dev  ## a job that does nothing, beside Ray's REST API alone
+	$(BIN)/python -m tests.benchmarks.noop_job
+
+bench-deferred: $(VENV)/.installed-dev  ## a thousand deferred jobs in one triggerer
+	$(BIN)/python -m tests.benchmarks.deferred_jobs
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist

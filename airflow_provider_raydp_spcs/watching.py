@@ -19,17 +19,16 @@ class Follower(Generic[U]):
     """Somebody who waits.
 
     :param name: of what is waited for.
-    :param position: of a log, up to where it is known.
-    :param wants_log: whether the log is wanted.
     """
 
     name: str
-    position: int = 0
-    wants_log: bool = False
-    queue: asyncio.Queue[U | Exception] = field(default_factory=asyncio.Queue)
+    queue: asyncio.Queue[U | Exception] = field(default_factory=asyncio.Queue, kw_only=True)
 
 
-class Watch(ABC, Generic[U]):
+F = TypeVar("F", bound=Follower[Any])
+
+
+class Watch(ABC, Generic[U, F]):
     """Looks while somebody follows, and rests otherwise. Every method runs in one event loop.
 
     :param poll: seconds between looks.
@@ -40,11 +39,11 @@ class Watch(ABC, Generic[U]):
 
     def __init__(self, poll: float) -> None:
         self.poll = poll
-        self._followers: set[Follower[U]] = set()
+        self._followers: set[F] = set()
         self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
-    async def look(self, followers: list[Follower[U]]) -> None:
+    async def look(self, followers: list[F]) -> None:
         """Look once, and put what each follower shall learn into its queue; an exception ends its waiting."""
 
     async def diagnose(self) -> None:
@@ -53,7 +52,7 @@ class Watch(ABC, Generic[U]):
     async def rest(self) -> None:
         """Called when nobody follows any more: let go of what was opened."""
 
-    async def follow(self, follower: Follower[U]) -> AsyncGenerator[U, None]:
+    async def follow(self, follower: F) -> AsyncGenerator[U, None]:
         """What each look tells, for as long as the caller listens.
 
         :raises Exception: what ended the waiting.
@@ -109,7 +108,7 @@ class Watches(Generic[U]):
     """The watches of this process, by event loop and by what they look at."""
 
     def __init__(self) -> None:
-        self._watches: dict[tuple[Any, ...], Watch[U]] = {}
+        self._watches: dict[tuple[Any, ...], Watch[U, Any]] = {}
 
     def get(self, key: tuple[Any, ...], make: Any) -> Any:
         """The watch for a key, made where there is none."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import UnknownInstanceFamilyError
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 DASHBOARD: Final = "dashboard"
+"""Ray's dashboard with the Jobs API."""
 JOB_FILES: Final = "job-files"
+"""The head's job files (``node.job_files``)."""
 NOTEBOOK: Final = "notebook"
 GRAFANA: Final = "grafana"
 SNOWSIGHT: Final = "snowsight"

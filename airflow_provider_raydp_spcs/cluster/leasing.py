@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
-from airflow_provider_raydp_spcs.spcs.client import SpcsClient
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+    from airflow_provider_raydp_spcs.spcs.client import SpcsClient
+
 
 Progress = Callable[[str], None]
 LEASE_SECONDS: Final = 24 * 3600

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw, service_name
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, cluster_of
@@ -19,21 +18,16 @@ from airflow_provider_raydp_spcs.cluster.errors import ClusterFailedError, Clust
 from airflow_provider_raydp_spcs.cluster.status import (
     ClusterStatus,
     ServiceState,
-    Target,
     not_found,
     overdue,
     tell_changes,
 )
+from airflow_provider_raydp_spcs.cluster.target import DELETE_TIMEOUT, POLL_SECONDS, Target
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError, SpcsError
 from airflow_provider_raydp_spcs.spcs.service_info import GOING, UP, ContainerInfo, ContainerStatus, ServiceInfo
 from airflow_provider_raydp_spcs.spcs.snowsight import service_page
-
-READY_TIMEOUT: Final = 1200.0
-"""Nodes take minutes to come (SPCS reference 1.2), and public endpoints up to five more (2.5)."""
-POLL_SECONDS: Final = 2.0
-DELETE_TIMEOUT: Final = 300.0
 
 
 @dataclass(frozen=True)

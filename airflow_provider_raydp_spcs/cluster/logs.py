@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from airflow_provider_raydp_spcs.cluster.creation import Progress
-from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
-from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.cluster.creation import Progress
+    from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+    from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 
 EXECUTOR_LOGS: Final = re.compile(r"(raydp-java-worker|java-worker|worker)-.*\.(log|out|err)\Z")
 """What executors, the app master and Ray tasks write, by Ray's file names; empty files are left out."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError, ClusterNotReadyError
+from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.spcs.service_info import (
     ASLEEP,
     BROKEN,
@@ -19,14 +19,6 @@ from airflow_provider_raydp_spcs.spcs.service_info import (
 
 MANY_RESTARTS = 3
 """A container that was started so often and is not ready will not become so by waiting."""
-
-
-class Target(StrEnum):
-    """What a cluster may be waited for."""
-
-    READY = "ready"
-    SUSPENDED = "suspended"
-    GONE = "gone"
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs.cluster import leasing
-from airflow_provider_raydp_spcs.cluster.creation import Progress
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError
-from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.cluster.creation import Progress
+    from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 
 PAUSE_SECONDS: Final = 0.5
 SETTLE_SECONDS: Final = 2.0
@@ -104,6 +106,7 @@ def main() -> None:
     """Read the order from standard input and carry it out."""
     import snowflake.connector
 
+    from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
     from airflow_provider_raydp_spcs.spcs.client import SpcsClient
     from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from airflow_provider_raydp_spcs.cluster.comment import cluster_of
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState
+from airflow_provider_raydp_spcs.cluster.target import DEFERRED_POLL_SECONDS
 from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.service_info import UP, ServiceInfo
 from airflow_provider_raydp_spcs.watching import Follower, Watch
-
-POLL_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,12 @@ class Looks:
     state: Callable[[ServiceInfo], Awaitable[ServiceState]]
 
 
-class SchemaWatch(Watch[ClusterStatus]):
+class SchemaWatch(Watch[ClusterStatus, Follower[ClusterStatus]]):
     """Looks at the clusters of one schema for everybody who waits for them."""
 
     transient: ClassVar[tuple[type[Exception], ...]] = (SnowflakeUnreachableError,)
 
-    def __init__(self, looks: Looks, *, poll: float = POLL_SECONDS) -> None:
+    def __init__(self, looks: Looks, *, poll: float = DEFERRED_POLL_SECONDS) -> None:
         super().__init__(poll)
         self._looks = looks
         self._known: dict[str, ServiceState] = {}

@@ -84,4 +84,6 @@ async def async_client(shared: SharedSpcs, cluster_name: str) -> AsyncRayJobsCli
         return await shared.call(lambda hook: RayJobsHook(cluster_name, hook).tokens().headers())
 
     address = await shared.call(lambda hook: RayJobsHook(cluster_name, hook).address())
-    return AsyncRayJobsClient(address, tokens=AsyncIngressTokens(headers), ca_bundle=ca_bundle())
+    # Reading the certificates takes a tenth of a second, which the event loop must not wait for.
+    tokens = AsyncIngressTokens(headers)
+    return await asyncio.to_thread(AsyncRayJobsClient, address, tokens=tokens, ca_bundle=ca_bundle())

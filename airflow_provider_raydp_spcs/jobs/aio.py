@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -76,6 +76,13 @@ class AsyncRayJobsClient:
     async def new_logs(self, positions: Mapping[str, int], *, finished: bool = False) -> dict[str, LogPiece]:
         """What the logs of jobs hold after positions in bytes."""
         return await self.call(calls.new_logs(positions, finished=finished))
+
+    async def marks(self, new: Mapping[str, int], wanted: Iterable[str] = ()) -> dict[str, int]:
+        """Keep how far logs were shown, and tell how far they had been; a head of an older image keeps nothing."""
+        try:
+            return await self.call(calls.marks(new, wanted))
+        except JobNotFoundError:
+            return {}
 
     async def stop(self, submission_id: str) -> bool:
         """Ask a job to stop; answer False where it has ended or is unknown."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -93,6 +93,12 @@ def new_logs(positions: Mapping[str, int], *, finished: bool = False) -> Call[di
     return Call(
         "POST", "/logs", lambda found: {job: LogPiece(**piece) for job, piece in found.items()}, body, files=True
     )
+
+
+def marks(new: Mapping[str, int], wanted: Iterable[str]) -> Call[dict[str, int]]:
+    """Keep how far logs were shown, and tell how far they had been, both in bytes and by names of the reader's own."""
+    body = {"set": dict(new), "get": list(wanted)}
+    return Call("POST", "/marks", lambda found: {str(name): int(at) for name, at in found.items()}, body, files=True)
 
 
 def result(submission_id: str) -> Call[Any]:

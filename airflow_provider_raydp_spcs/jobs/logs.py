@@ -52,6 +52,11 @@ class LogView:
         """Whether it saw the log from the beginning, so that :attr:`last_lines` lacks nothing."""
         return self._is_whole
 
+    def go_on(self, position: int) -> None:
+        """What stands before a position was shown by somebody else."""
+        self.position = max(self.position, position)
+        self._is_whole = self._is_whole and self.position == 0
+
     def add(self, piece: LogPiece) -> None:
         """Show what is new."""
         lines = piece.text.splitlines()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.errors import (
     JobFailedError,
     JobInputError,
@@ -21,9 +20,16 @@ from airflow_provider_raydp_spcs.jobs.logs import TAIL_BYTES, LogView, last_word
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobInfo, JobStatus
 from airflow_provider_raydp_spcs.patience import Patience
 
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
+
 POLL_SECONDS: Final = 1.0
+DEFERRED_POLL_SECONDS: Final = 5.0
+"""Between looks, in a worker and in a triggerer."""
 FIRST_POLL: Final = 0.1
-"""The first looks come quickly, for short jobs; then they come ever less often, down to the poll interval."""
+LATE_SHARE: Final = 0.1
+"""The first looks come quickly, and later ones ever less often, up to the poll interval: so a job's end is seen late by no
+more than a tenth of the time that it was waited for."""
 STOP_SECONDS: Final = 30.0
 """How long a stopped job may take to end."""
 KILL_SECONDS: Final = 3.0
@@ -79,7 +85,7 @@ def wait_for_job(
     :raises JobLostError: Ray does not know the job any more.
     :raises RayUnreachableError: Ray was silent for too long.
     """
-    pause = min(FIRST_POLL, poll)
+    waited = 0.0
     while True:
         info = patiently(lambda: look(client, submission_id, view), told=told, diagnose=diagnose, sleep=sleep)
         if info.status in TERMINAL:
@@ -88,8 +94,9 @@ def wait_for_job(
             stop_and_wait(client, submission_id, told=told, diagnose=diagnose, sleep=sleep)
             patiently(partial(look, client, submission_id, view), told=told, diagnose=diagnose, sleep=sleep)
             raise overdue(client, submission_id, view)
+        pause = min(poll, max(FIRST_POLL, waited * LATE_SHARE))
         sleep(pause)
-        pause = min(poll, pause * 1.5)
+        waited += pause
 
 
 def look(client: RayJobsClient, submission_id: str, view: LogView) -> JobInfo:

@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeVar
 
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
-from airflow_provider_raydp_spcs.jobs.errors import RayUnreachableError
+from airflow_provider_raydp_spcs.jobs.errors import RayJobsError, RayUnreachableError
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobInfo, JobStatus, LogPiece
-from airflow_provider_raydp_spcs.jobs.wait import lost
+from airflow_provider_raydp_spcs.jobs.wait import DEFERRED_POLL_SECONDS, lost
 from airflow_provider_raydp_spcs.patience import Patience
 from airflow_provider_raydp_spcs.watching import Follower, Watch
 
 T = TypeVar("T")
-POLL_SECONDS: Final = 5.0
 MAX_PIECES: Final = 1024
 """Logs in one request."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one look told of a job; ``piece`` is None where nothing new was written."""
+    """What was new of a job at one look; ``piece`` is None where nothing new was written."""
 
     info: JobInfo
     piece: LogPiece | None = None
 
 
-class HeadWatch(Watch[Update]):
+@dataclass(eq=False)
+class Reader(Follower[Update]):
+    """Somebody who follows a job, and may show its log.
+
+    :param position: of the log, up to where it was read, in bytes.
+    :param wants_log: whether the log is wanted; may change at any time.
+    :param mark: name under which the head keeps how far the log was shown, so that whoever follows with the same name
+        later goes on from there; empty keeps nothing.
+    """
+
+    position: int = 0
+    wants_log: bool = False
+    mark: str = ""
+    shown: int = field(default=0, init=False)
+    """Position up to which the reader has shown the log; the reader's own to set."""
+    marked: int | None = field(default=None, init=False)
+    """What the head was told of it; None before the head was asked."""
+    told: JobStatus | None = field(default=None, init=False)
+
+
+class HeadWatch(Watch[Update, Reader]):
     """Looks at one head for everybody who waits for its jobs.
 
     :param connect: makes the client; called anew after the watch has rested.
@@ -43,7 +63,7 @@ class HeadWatch(Watch[Update]):
         connect: Callable[[], Awaitable[AsyncRayJobsClient]],
         diagnose: Callable[[], Awaitable[None]],
         *,
-        poll: float = POLL_SECONDS,
+        poll: float = DEFERRED_POLL_SECONDS,
     ) -> None:
         super().__init__(poll)
         self._connect, self._diagnose = connect, diagnose
@@ -64,13 +84,15 @@ class HeadWatch(Watch[Update]):
             if not self._followers:
                 await self.rest()
 
-    async def updates(self, submission_id: str, *, position: int = 0, log: bool = True) -> AsyncGenerator[Update, None]:
-        """What each look tells of a job, until it has ended; the end of its log is left to :meth:`rest_of_log`.
+    async def updates(self, reader: Reader) -> AsyncGenerator[Update, None]:
+        """What is new of a job, until it has ended: its state, where it changed, and what its log has gained.
 
-        :param position: up to which its log is known, in bytes.
+        The end of the log is left to :meth:`rest_of_log`. With the first update the reader's ``shown`` is where the log's
+        text goes on.
+
         :raises RayJobsError: Ray does not know the job, refuses us, or was silent for too long.
         """
-        async with aclosing(self.follow(Follower(submission_id, position, log))) as updates:
+        async with aclosing(self.follow(reader)) as updates:
             async for update in updates:
                 yield update
                 if update.info.status in TERMINAL:
@@ -91,28 +113,54 @@ class HeadWatch(Watch[Update]):
         """
         await self._patiently(lambda client: client.stop(submission_id))
 
-    async def look(self, followers: list[Follower[Update]]) -> None:
+    async def mark(self, name: str, position: int) -> None:
+        """Have the head keep how far a log was shown; that it does not answer is no error."""
+        with contextlib.suppress(RayJobsError):
+            async with self.client() as client:
+                await client.marks({name: position})
+
+    async def look(self, followers: list[Reader]) -> None:
         """See the base class."""
         async with self.client() as client:
             await self._look(client, followers)
 
-    async def _look(self, client: AsyncRayJobsClient, followers: list[Follower[Update]]) -> None:
+    async def _look(self, client: AsyncRayJobsClient, followers: list[Reader]) -> None:
         jobs = {job.submission_id: job for job in await client.jobs()}
+        await self._find_marks(client, [each for each in followers if each.marked is None])
         asking = [each for each in followers if each.wants_log and _has_log(jobs.get(each.name))]
         pieces: dict[str, LogPiece] = {}
         for start in range(0, len(asking), MAX_PIECES):
             pieces |= await client.new_logs({each.name: each.position for each in asking[start : start + MAX_PIECES]})
         for follower in followers:
-            info = jobs.get(follower.name)
-            if info is None:
-                follower.queue.put_nowait(lost(follower.name))
-                continue
-            piece = pieces.get(follower.name) if follower.wants_log else None
-            if piece is None or piece.position <= follower.position:
-                piece = None
-            else:
-                follower.position = piece.position
-            follower.queue.put_nowait(Update(info, piece))
+            self._tell(follower, jobs.get(follower.name), pieces.get(follower.name) if follower.wants_log else None)
+        await asyncio.sleep(0)  # now they show what they were told
+        await self._mark(client, followers)
+
+    def _tell(self, reader: Reader, info: JobInfo | None, piece: LogPiece | None) -> None:
+        """Most jobs have nothing new at most looks; among a thousand of them, waking nobody for nothing matters."""
+        if info is None:
+            reader.queue.put_nowait(lost(reader.name))
+            return
+        new = piece if piece is not None and piece.position > reader.position else None
+        if new is not None:
+            reader.position = new.position
+        if new is not None or reader.told is not info.status:
+            reader.told = info.status
+            reader.queue.put_nowait(Update(info, new))
+
+    async def _find_marks(self, client: AsyncRayJobsClient, readers: list[Reader]) -> None:
+        """Where readers go on that are new here."""
+        names = [reader.mark for reader in readers if reader.mark]
+        found = await client.marks({}, names) if names else {}
+        for reader in readers:
+            reader.marked = reader.shown = reader.position = max(reader.position, found.get(reader.mark, 0))
+
+    async def _mark(self, client: AsyncRayJobsClient, readers: list[Reader]) -> None:
+        new = {reader: reader.shown for reader in readers if reader.mark and reader.shown != reader.marked}
+        if new:
+            await client.marks({reader.mark: shown for reader, shown in new.items()})
+        for reader, shown in new.items():
+            reader.marked = shown
 
     async def diagnose(self) -> None:
         """See the base class."""

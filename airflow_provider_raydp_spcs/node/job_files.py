@@ -5,6 +5,7 @@ position up to which it knows a log and gets what is new, for any number of jobs
 
 - ``GET /about`` → ``{"python": "3.11", "package": "0.1.0"}``
 - ``POST /logs`` with ``{"positions": {job: bytes}, "finished": bool}`` → ``{job: {"text", "position", "size"}}``
+- ``POST /marks`` with ``{"set": {name: bytes}, "get": [name, …]}`` → ``{name: bytes}``: how far readers have shown logs
 - ``GET /logs/<job>`` → the whole log
 - ``GET /results/<job>`` → the job's result, 404 where it has none
 """
@@ -15,11 +16,14 @@ import json
 import re
 import sys
 import threading
+from collections.abc import Callable, Mapping
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.node.marks import Marks
 from airflow_provider_raydp_spcs.version import __version__
 
 WINDOW_BYTES: Final = 1024 * 1024
@@ -29,6 +33,7 @@ SMALLEST_WINDOW: Final = 4096
 again."""
 MAX_BODY_BYTES: Final = 1024 * 1024
 RESULTS: Final = "results"
+Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 _JOB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
@@ -38,6 +43,7 @@ def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
     :param ray_dir: Ray's temporary folder, with its logs and our results below it.
     """
     files = JobFiles(ray_dir)
+    answers: dict[str, Answer] = {"/logs": files.new_texts, "/marks": partial(_marks, Marks())}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -56,20 +62,15 @@ def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            if self.path != "/logs" or length > MAX_BODY_BYTES:
+            answer = answers.get(self.path)
+            if answer is None or length > MAX_BODY_BYTES:
                 self.close_connection = True
-                self._json(404, {"error": "POST /logs only, with at most 1 MiB"})
+                self._json(404, {"error": "POST /logs and /marks only, with at most 1 MiB"})
                 return
             try:
-                wanted = json.loads(self.rfile.read(length))
-                positions = {str(job): int(position) for job, position in wanted["positions"].items()}
+                self._json(200, answer(json.loads(self.rfile.read(length))))
             except (ValueError, TypeError, KeyError, AttributeError):
-                self._json(400, {"error": 'send {"positions": {job: bytes}, "finished": false}'})
-                return
-            finished = bool(wanted.get("finished"))
-            window = max(SMALLEST_WINDOW, min(WINDOW_BYTES, ANSWER_BYTES // max(1, len(positions))))
-            texts = {job: files.new_text(job, at, finished, window) for job, at in positions.items()}
-            self._json(200, texts)
+                self._json(400, {"error": "this is not what may be asked; see node.job_files"})
 
         def _json(self, status: int, value: Any) -> None:
             body = json.dumps(value).encode()
@@ -114,6 +115,16 @@ class JobFiles:
         """Where the job keeps its result."""
         return self._ray_dir / RESULTS / f"{job}.json" if _JOB.match(job) else None
 
+    def new_texts(self, wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """The answer to ``POST /logs``.
+
+        :raises ValueError, TypeError, KeyError, AttributeError: no such question.
+        """
+        positions = {str(job): int(position) for job, position in wanted["positions"].items()}
+        window = max(SMALLEST_WINDOW, min(WINDOW_BYTES, ANSWER_BYTES // max(1, len(positions))))
+        finished = bool(wanted.get("finished"))
+        return {job: self.new_text(job, at, finished, window) for job, at in positions.items()}
+
     def new_text(self, job: str, position: int, finished: bool, window: int = WINDOW_BYTES) -> dict[str, Any]:
         """What a log holds after a position, in whole lines.
 
@@ -136,6 +147,15 @@ class JobFiles:
         if not end and len(piece) == window:
             end = _whole_characters(piece)
         return {"text": piece[:end].decode(errors="replace"), "position": start + end, "size": size}
+
+
+def _marks(marks: Marks, wanted: Mapping[str, Any]) -> dict[str, int]:
+    """The answer to ``POST /marks``.
+
+    :raises ValueError, TypeError, KeyError, AttributeError: no such question.
+    """
+    marks.set({str(name): int(position) for name, position in wanted["set"].items()})
+    return marks.get(map(str, wanted["get"]))
 
 
 def _whole_characters(piece: bytes) -> int:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
-from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.links.raydp import RayDPLink
@@ -99,23 +98,19 @@ class RayDPOperator(BaseOperator):
         if found:
             keep(context["task_state_store"], int(context["ti"].try_number), found)
 
-    def cluster_links(self, hook: SpcsHook, context: Context, submission_id: str = "") -> dict[str, str]:
-        """Fill all of the task's links; answer the addresses of the cluster's endpoints.
+    def link_pages(
+        self, hook: SpcsHook, context: Context, submission_id: str = "", known: Mapping[str, str] | None = None
+    ) -> None:
+        """Fill the links with whatever can be opened by now; that this cannot be found out is no reason to fail.
 
-        :raises ClusterNotFoundError: there is no such cluster.
+        :param known: pages that are known already.
         """
-        pages = hook.clusters.pages(self.cluster_name)
-        self.link(context, pages, submission_id)
-        return {name: address for name, address in pages.items() if name != SNOWSIGHT}
-
-    def links_so_far(self, hook: SpcsHook, context: Context, submission_id: str = "") -> None:
-        """Fill the links to what can be opened by now; that this cannot be found out is no reason to fail."""
-        if not type(self).operator_extra_links:
-            return
+        pages = dict(known or {})
         try:
-            self.cluster_links(hook, context, submission_id)
-        except (ClusterError, SpcsError) as error:
-            self.say(f"some links are missing: {error}")
+            pages.update(hook.clusters.pages(self.cluster_name))
+        except (SpcsError, ClusterError) as error:
+            self.log.warning("some links stay empty: %s", error)
+        self.link(context, pages, submission_id)
 
 
 def poll_seconds(own: float | None, fallback: float, *, deferred: bool) -> float:

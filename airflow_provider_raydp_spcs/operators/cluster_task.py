@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_raydp_spcs.cluster.lifecycle import POLL_SECONDS, READY_TIMEOUT
-from airflow_provider_raydp_spcs.cluster.status import Target
-from airflow_provider_raydp_spcs.cluster.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
+from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
+from airflow_provider_raydp_spcs.cluster.target import DEFERRED_POLL_SECONDS, POLL_SECONDS, READY_TIMEOUT, Target
 from airflow_provider_raydp_spcs.links.raydp import CLUSTER_LINKS
 from airflow_provider_raydp_spcs.operators import events
 from airflow_provider_raydp_spcs.operators.base import GRACE as GRACE  # for subclasses too
@@ -78,8 +77,9 @@ class ClusterTask(RayDPOperator):
         deadline = time.time() + self.timeout
         with self.spcs() as hook:
             if self.ask(hook, context) and self.wait:
-                with self._cleaning_up(hook, context):
-                    self.links_so_far(hook, context)
+                if type(self).operator_extra_links:  # those that Airflow shall set at the end are fewer
+                    with self._cleaning_up(hook, context):
+                        self.link_pages(hook, context)
                 if self.deferrable:
                     self._defer(deadline, self.take_back(context))
                 with self._cleaning_up(hook, context):
@@ -106,6 +106,12 @@ class ClusterTask(RayDPOperator):
         except BaseException:
             self.failed(hook, context)
             raise
+
+    def cluster_links(self, hook: SpcsHook, context: Context) -> dict[str, str]:
+        """Fill the task's links; answer the addresses of the cluster's endpoints."""
+        pages = hook.clusters.pages(self.cluster_name)
+        self.link(context, pages)
+        return {name: address for name, address in pages.items() if name != SNOWSIGHT}
 
     def _defer(self, deadline: float, take_back: Errand | None) -> None:
         from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_raydp_spcs.cluster import leasing
 from airflow_provider_raydp_spcs.cluster.cost import cost_of
-from airflow_provider_raydp_spcs.cluster.lifecycle import DELETE_TIMEOUT
-from airflow_provider_raydp_spcs.cluster.status import Target
+from airflow_provider_raydp_spcs.cluster.target import DELETE_TIMEOUT, Target
 from airflow_provider_raydp_spcs.operators import events
 from airflow_provider_raydp_spcs.operators.base import run_names
 from airflow_provider_raydp_spcs.operators.cluster_task import GRACE, ClusterTask

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_raydp_spcs.cluster.reaper import find_expired, reap
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
 
@@ -53,6 +52,8 @@ class ReapRayDPClustersOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[str]:
         """See the class."""
+        from airflow_provider_raydp_spcs.cluster.reaper import find_expired, reap
+
         del context
         scope = SpcsScope(self.snowflake_conn_id, self.database, self.schema, self.role, self.warehouse)
         with scope.hook() as hook:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_raydp_spcs.cluster import power
 from airflow_provider_raydp_spcs.operators.cluster_task import ClusterTask
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ class ResumeRayDPClusterOperator(ClusterTask):
 
     def ask(self, hook: SpcsHook, context: Context) -> bool:
         """See the base class."""
+        from airflow_provider_raydp_spcs.cluster import power
+
         del context
         power.resume(hook.clusters, self.cluster_name, self.say)
         return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_raydp_spcs.cluster import power
 from airflow_provider_raydp_spcs.operators.cluster_task import ClusterTask
 from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
 
@@ -41,6 +40,8 @@ class ScaleRayDPClusterOperator(ClusterTask):
 
     def ask(self, hook: SpcsHook, context: Context) -> bool:
         """See the base class."""
+        from airflow_provider_raydp_spcs.cluster import power
+
         del context
         power.scale(hook.clusters, self.cluster_name, self.worker_group, int(self.count), self.say)
         return True

@@ -26,6 +26,7 @@ from airflow_provider_raydp_spcs.jobs.submission import (
     submission_id,
 )
 from airflow_provider_raydp_spcs.jobs.wait import (
+    DEFERRED_POLL_SECONDS,
     POLL_SECONDS,
     check_end,
     look,
@@ -35,7 +36,6 @@ from airflow_provider_raydp_spcs.jobs.wait import (
     stop_at_once,
     wait_for_job,
 )
-from airflow_provider_raydp_spcs.jobs.watch import POLL_SECONDS as DEFERRED_POLL_SECONDS
 from airflow_provider_raydp_spcs.links.raydp import JOB_LINKS
 from airflow_provider_raydp_spcs.operators import events
 from airflow_provider_raydp_spcs.operators.base import GRACE, JOB_XCOM, RayDPOperator, poll_seconds, run_names
@@ -110,12 +110,12 @@ class SubmitRayDPJobOperator(RayDPOperator):
                 patiently(partial(self.check_cluster, client), told=self.say, diagnose=ray.diagnose)
                 ticket = self._ticket(client, ray, context)
                 self._end_if_killed(ticket.submission_id, is_there=ticket.status is not None)
-                self._tell(context, ray, ticket)
+                self._tell(context, ticket)
                 if ticket.status is None:
                     self._submit(hook, client, ray, application, ticket.submission_id, context)
                 else:
                     self.say(f"found job {ticket.submission_id} of an earlier try: {ticket.status}")
-                self.links_so_far(hook, context, ticket.submission_id)
+                self.link_pages(hook, context, ticket.submission_id, ray.endpoints())
                 if not self.wait_for_completion:
                     return ticket.submission_id
                 view = self._view(context, ticket.submission_id)
@@ -186,12 +186,11 @@ class SubmitRayDPJobOperator(RayDPOperator):
         self._stop = partial(stop_at_once, client.sibling, ticket.submission_id, self.say)
         return ticket
 
-    def _tell(self, context: Context, ray: RayJobsHook, ticket: Ticket) -> None:
+    def _tell(self, context: Context, ticket: Ticket) -> None:
         """Before the job runs, so that its logs can be exported however this task ends."""
         names = run_names(context)
         value = {key: names[key] for key in ("task_id", "map_index", "try_number")}
         context["ti"].xcom_push(key=JOB_XCOM, value={"submission_id": ticket.submission_id, **value})
-        self.link(context, ray.endpoints(), ticket.submission_id)
 
     def _submit(
         self,

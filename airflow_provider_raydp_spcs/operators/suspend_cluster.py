@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from airflow_provider_raydp_spcs.cluster import power
-from airflow_provider_raydp_spcs.cluster.status import Target
+from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.operators.cluster_task import ClusterTask
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ class SuspendRayDPClusterOperator(ClusterTask):
 
     def ask(self, hook: SpcsHook, context: Context) -> bool:
         """See the base class."""
+        from airflow_provider_raydp_spcs.cluster import power
+
         del context
         power.suspend(hook.clusters, self.cluster_name, self.say)
         return True

@@ -9,18 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.runtime.connecting import connection
+    from airflow_provider_raydp_spcs.runtime.datasets import read_dataset, write_dataset
     from airflow_provider_raydp_spcs.runtime.result import set_result
     from airflow_provider_raydp_spcs.runtime.session import spark_session
     from airflow_provider_raydp_spcs.runtime.tables import read_query, read_table, write_table
 
-__all__ = ["connection", "read_query", "read_table", "set_result", "spark_session", "write_table"]
+__all__ = [
+    "connection",
+    "read_dataset",
+    "read_query",
+    "read_table",
+    "set_result",
+    "spark_session",
+    "write_dataset",
+    "write_table",
+]
 
 _HOME = {
     "connection": "connecting",
+    "read_dataset": "datasets",
     "read_query": "tables",
     "read_table": "tables",
     "set_result": "result",
     "spark_session": "session",
+    "write_dataset": "datasets",
     "write_table": "tables",
 }
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.runtime.connecting import connection
-from airflow_provider_raydp_spcs.runtime.errors import TableError
+from airflow_provider_raydp_spcs.runtime.loading import Mode, Target, load, stage_of_its_own
 from airflow_provider_raydp_spcs.runtime.types import spark_schema
 from airflow_provider_raydp_spcs.spcs import sql
+from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
+from airflow_provider_raydp_spcs.spcs.stages import Stages
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
-    from snowflake.connector import SnowflakeConnection
-
-Mode = Literal["append", "overwrite", "replace_where"]
 
 
 def read_table(
@@ -35,15 +33,21 @@ def read_table(
     :param where: a SQL condition, values as ``%s`` marks; it is SQL, so never build it from foreign text.
     :param params: the values for the marks, bound by the connector.
     """
+    return read_query(spark, selection(name, columns, where), params)
+
+
+def selection(name: str, columns: Sequence[str] | None, where: str | None) -> str:
+    """The query for a table, or part of it; see :func:`read_table`."""
     chosen = ", ".join(sql.identifier(column, "column") for column in columns) if columns else "*"
     condition = f" WHERE {where}" if where else ""
-    return read_query(spark, f"SELECT {chosen} FROM {sql.qualified(name, 'table')}{condition}", params)  # noqa: S608
+    return f"SELECT {chosen} FROM {sql.qualified(name, 'table')}{condition}"  # noqa: S608 - validated names, caller's SQL
 
 
 def read_query(spark: SparkSession, query: str, params: Sequence[object] = ()) -> DataFrame:
     """The result of a query; types follow Snowflake's column types, also where there are no rows.
 
-    The rows pass through the driver; meant for results of up to some hundred thousand rows.
+    The rows pass through the driver; meant for results of up to some hundred thousand rows. For more, see
+    :func:`~airflow_provider_raydp_spcs.runtime.datasets.read_dataset`.
 
     :raises TableError: a column type that has no Spark type, with a cast that helps.
     """
@@ -70,54 +74,20 @@ def write_table(
     :param where: condition of ``replace_where``, values as ``%s`` marks.
     :raises TableError: ``mode`` and ``where`` do not fit together.
     """
-    table = sql.qualified(name, "table")
-    if (mode == "replace_where") != bool(where):
-        msg = f"mode {mode!r} and where={where!r} do not fit: 'where' goes with mode='replace_where', and only with it"
-        raise TableError(msg)
+    target = Target(name, mode, where, params)
     for column in frame.columns:
         sql.identifier(column, "column")
     rows = frame.collect()
-    with connection(autocommit=False) as snowflake, tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"{uuid.uuid4().hex}.parquet"
+    with (
+        connection(autocommit=False) as snowflake,
+        tempfile.TemporaryDirectory() as folder,
+        stage_of_its_own(snowflake, temporary=True) as stage,
+    ):
+        file = Path(folder) / "rows.parquet"
         _write_parquet(file, frame, rows)
-        _replace(snowflake, table, file, delete=_delete(table, mode, where), params=params)
+        Stages(ConnectorSession(snowflake)).put(file, stage)
+        load(snowflake, target, stage, len(rows))
     return len(rows)
-
-
-def _delete(table: str, mode: Mode, where: str | None) -> str | None:
-    if mode == "append":
-        return None
-    return f"DELETE FROM {table}" + (f" WHERE {where}" if where else "")  # noqa: S608 - validated name, caller's SQL
-
-
-def _replace(
-    snowflake: SnowflakeConnection,
-    table: str,
-    file: Path,
-    *,
-    delete: str | None,
-    params: Sequence[object],
-) -> None:
-    stage = f"RAYDP_WRITE_{file.stem.upper()}"
-    with snowflake.cursor() as cursor:
-        # DDL commits by itself, so the stage is made and filled before the transaction begins.
-        cursor.execute(f"CREATE TEMPORARY STAGE {stage}")
-        try:
-            cursor.execute(f"PUT {sql.literal(f'file://{file}')} @{stage} AUTO_COMPRESS = FALSE")
-            cursor.execute("BEGIN")
-            try:
-                if delete:
-                    cursor.execute(delete, tuple(params) or None)
-                cursor.execute(
-                    f"COPY INTO {table} FROM @{stage}/{file.name} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
-                    "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
-                )
-                cursor.execute("COMMIT")
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-        finally:
-            cursor.execute(f"DROP STAGE IF EXISTS {stage}")
 
 
 def _write_parquet(file: Path, frame: DataFrame, rows: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""Which Spark type a Snowflake column gets."""
+"""Which Spark or Arrow type a Snowflake column gets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_raydp_spcs.runtime.errors import TableError
 
 if TYPE_CHECKING:
+    from pyarrow import Schema
     from pyspark.sql.types import DataType, StructType
 
 MAX_LONG_DIGITS: Final = 18
@@ -23,6 +24,16 @@ def spark_schema(columns: Iterable[Any]) -> StructType:
     from pyspark.sql.types import StructField, StructType
 
     return StructType([StructField(column.name, _type(column), nullable=True) for column in columns])
+
+
+def arrow_schema(columns: Iterable[Any]) -> Schema:
+    """The same in Arrow's types.
+
+    :raises TableError: a type that Spark does not have.
+    """
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    return to_arrow_schema(spark_schema(columns))
 
 
 def _type(column: Any) -> DataType:

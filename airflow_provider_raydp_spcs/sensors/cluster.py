@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_raydp_spcs.cluster.status import Target, tell_changes
+from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.sensors.base import RayDPSensor
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class RayDPClusterSensor(RayDPSensor):
 
     def poke(self, context: Context) -> bool:
         """Look once."""
+        from airflow_provider_raydp_spcs.cluster.status import tell_changes
+
         del context
         with self.spcs() as hook:
             status = hook.clusters.find(self.cluster_name)

@@ -6,11 +6,14 @@ follows that of tables, ``/#/data/databases/…/schemas/…``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
-from airflow_provider_raydp_spcs.spcs.service_info import ServiceInfo
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.spcs.client import SpcsClient
+    from airflow_provider_raydp_spcs.spcs.service_info import ServiceInfo
 
 BASE = "https://app.snowflake.com"
 

@@ -10,14 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_raydp_spcs.spcs.errors import InvalidSpecificationError
-
-_NUMBER, _SQLSTATE = 395018, "22023"
-
-
-def invalid(message: str) -> InvalidSpecificationError:
-    """The error for a broken rule, worded as Snowflake does."""
-    return InvalidSpecificationError(f"Invalid spec: {message}", _NUMBER, _SQLSTATE)
+from airflow_provider_raydp_spcs.spcs.specification_rules import check, invalid
 
 
 @dataclass(frozen=True)
@@ -133,8 +126,6 @@ class ServiceSpecification:
     metric_groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        from airflow_provider_raydp_spcs.spcs.specification_rules import check
-
         check(self)
 
     def to_mapping(self) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from airflow_provider_raydp_spcs.spcs.specification import (
     SessionToken,
     Volume,
     VolumeMount,
-    invalid,
 )
+from airflow_provider_raydp_spcs.spcs.specification_rules import invalid
 
 # Snowflake's own samples write some keys in the singular.
 _ALIASES: Final = {"container": "containers", "endpoint": "endpoints", "volume": "volumes"}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_raydp_spcs.spcs.specification import invalid
+from airflow_provider_raydp_spcs.spcs.errors import InvalidSpecificationError
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.spcs.specification import (
@@ -26,6 +26,12 @@ _PERMISSION: Final = re.compile(r"0[0-6][0-4][0-4]\Z")
 _UNITS: Final = {"Gi": 1024**3, "Mi": 1024**2, "G": 10**9, "M": 10**6}
 MAX_CONTAINERS, MAX_ENDPOINTS, MAX_VOLUMES, MAX_BLOCK_VOLUMES = 20, 100, 20, 3
 SOURCES: Final = ("local", "memory", "block", "stage")
+_NUMBER, _SQLSTATE = 395018, "22023"
+
+
+def invalid(message: str) -> InvalidSpecificationError:
+    """The error for a broken rule, worded as Snowflake does."""
+    return InvalidSpecificationError(f"Invalid spec: {message}", _NUMBER, _SQLSTATE)
 
 
 def memory_bytes(text: str) -> int:

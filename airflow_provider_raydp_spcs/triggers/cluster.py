@@ -11,7 +11,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, Target, overdue, tell_changes
+from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, overdue, tell_changes
+from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.cluster.undertaker import Errand
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.hooks.shared import SharedSpcs, shared_spcs

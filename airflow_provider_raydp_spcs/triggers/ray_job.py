@@ -14,10 +14,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.jobs.errors import RayJobsError
 from airflow_provider_raydp_spcs.jobs.logs import TAIL_BYTES, LogView
-from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobStatus
+from airflow_provider_raydp_spcs.jobs.submission import JobStatus
 from airflow_provider_raydp_spcs.jobs.wait import STOP_SECONDS
-from airflow_provider_raydp_spcs.jobs.watch import HeadWatch
-from airflow_provider_raydp_spcs.triggers.log_position import LogPositionXCom
+from airflow_provider_raydp_spcs.jobs.watch import HeadWatch, Reader
 from airflow_provider_raydp_spcs.triggers.watches import head_watch
 
 
@@ -73,14 +72,11 @@ class RayDPJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the head's watch."""
-        kept = LogPositionXCom(self.task_instance if self.show_log else None, self.submission_id)
         try:
-            position = max(self.position, await kept.read())
-            view = LogView(self._show, position=position, max_lines=self.max_log_lines)
-            status, overdue = await self._end(view, kept)
+            view = LogView(self._show, position=self.position, max_lines=self.max_log_lines)
+            status, overdue = await self._end(view)
             if self.show_log:
                 await self._rest(view)
-                await kept.save(view.position)
             event = {"status": status, "position": view.position, "overdue": overdue}
         except Exception as error:
             if not isinstance(error, RayJobsError):
@@ -95,12 +91,12 @@ class RayDPJobTrigger(BaseTrigger):
         self.log.info("stopping job %s", self.submission_id)
         await self._watch().stop(self.submission_id)
 
-    async def _end(self, view: LogView, kept: LogPositionXCom) -> tuple[JobStatus, bool]:
+    async def _end(self, view: LogView) -> tuple[JobStatus, bool]:
         """Follow until the end; answer the last status, and whether the deadline brought it about."""
         end = self.give_up_at if self.deadline is None else self.deadline
         try:
             async with asyncio.timeout(None if end is None else end - time.time()):
-                return await self._follow(view, kept), False
+                return await self._follow(view), False
         except TimeoutError:
             if self.deadline is None:
                 return JobStatus.RUNNING, False
@@ -108,20 +104,21 @@ class RayDPJobTrigger(BaseTrigger):
             await self._watch().stop(self.submission_id)
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                return await self._follow(view, kept), True
+                return await self._follow(view), True
         except TimeoutError:
             return JobStatus.RUNNING, True
 
-    async def _follow(self, view: LogView, kept: LogPositionXCom) -> JobStatus:
-        updates = self._watch().updates(self.submission_id, position=view.position, log=self.show_log)
+    async def _follow(self, view: LogView) -> JobStatus:
+        wants_log = self.show_log and not view.is_full
+        reader = Reader(self.submission_id, view.position, wants_log, self._mark())
         status = JobStatus.PENDING
-        async with aclosing(updates) as stream:
+        async with aclosing(self._watch().updates(reader)) as stream:
             async for update in stream:
                 status = update.info.status
-                if update.piece is not None and not view.is_full:
+                view.go_on(reader.shown)
+                if update.piece is not None:
                     view.add(update.piece)
-                    if status not in TERMINAL:
-                        await kept.save(view.position)
+                    reader.shown, reader.wants_log = view.position, not view.is_full
         return status
 
     async def _rest(self, view: LogView) -> None:
@@ -135,6 +132,15 @@ class RayDPJobTrigger(BaseTrigger):
             if view.is_full:
                 size = (await watch.rest_of_log(self.submission_id, view.position)).size
                 view.finish(await watch.rest_of_log(self.submission_id, max(view.position, size - TAIL_BYTES)))
+            if mark := self._mark():
+                await watch.mark(mark, view.position)
+
+    def _mark(self) -> str:
+        """Name under which the head keeps how far this task's try has shown the log; a trigger has no place of its own that
+        outlives its triggerer. Empty outside a triggerer, and where no log is shown.
+        """
+        instance: Any = self.task_instance
+        return f"{self.submission_id}/{instance.id}" if self.show_log and instance is not None else ""
 
     def _show(self, line: str) -> None:
         self.log.info("%s", line)

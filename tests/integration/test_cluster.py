@@ -68,7 +68,7 @@ def test_nodes_have_the_resources_that_were_asked_for(client: RayJobsClient) -> 
     nodes = {node["labels"]["raydp-group"]: node["resources_total"] for node in client.nodes()}
     assert set(nodes) == {"head", "worker", "special"}
     assert "CPU" not in nodes["head"]
-    assert (nodes["worker"]["CPU"], nodes["worker"]["worker"]) == (3.0, 3.0)
+    assert (nodes["worker"]["CPU"], nodes["worker"]["worker"]) == (3.0, 1.0)
     assert (nodes["special"]["CPU"], nodes["special"]["custom_worker"]) == (1.0, 1.0)
 
 

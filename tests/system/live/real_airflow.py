@@ -93,6 +93,10 @@ class RealAirflow:
                 env=self.environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
+    def process(self, name: str) -> int:
+        """Process id of a component."""
+        return self._running[name].pid
+
     def kill(self, name: str) -> None:
         """SIGKILL a component with everything that it started in its process group."""
         process = self._running.pop(name)

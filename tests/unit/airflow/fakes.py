@@ -17,6 +17,7 @@ from typing import Any
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.functions import own_python
+from airflow_provider_raydp_spcs.node.marks import Marks
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError
 from airflow_provider_raydp_spcs.spcs.service_info import EndpointInfo, ServiceStatus
 from airflow_provider_raydp_spcs.spcs.services import Service
@@ -76,6 +77,7 @@ class FakeHead:
         self.python = own_python()
         self.on_post: Callable[[], None] = lambda: None
         self.node_logs: dict[str, list[str]] = {}
+        self.marks = Marks()
         self._lock = threading.RLock()
         head = self
 
@@ -165,6 +167,10 @@ class FakeHead:
                 return 200, {
                     name: self._piece(name, at, wanted["finished"]) for name, at in wanted["positions"].items()
                 }
+            case "POST", ["marks"]:
+                wanted = json.loads(body)
+                self.marks.set(wanted["set"])
+                return 200, self.marks.get(wanted["get"])
             case "GET", ["logs", name] if name in self.jobs:
                 return 200, self.jobs[name].log
             case "GET", ["results", name] if name in self.jobs and self.jobs[name].result is not _NO_RESULT:
@@ -343,9 +349,9 @@ async def fire(trigger: Any) -> dict[str, Any]:
     raise AssertionError("it never fired")
 
 
-def of_task(trigger: Any) -> Any:
+def of_task(trigger: Any, instance_id: str = "try-1") -> Any:
     """The trigger, told whose it is, as the triggerer does."""
-    trigger.task_instance = SimpleNamespace(dag_id="dag", run_id="run", task_id="task", map_index=-1)
+    trigger.task_instance = SimpleNamespace(id=instance_id, dag_id="dag", run_id="run", task_id="task", map_index=-1)
     return trigger
 
 

@@ -26,9 +26,13 @@ from airflow_provider_raydp_spcs.triggers.cluster import RayDPClusterTrigger
 from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
 from tests.unit.airflow.fakes import TOKEN
 
+PACKAGE = "airflow_provider_raydp_spcs"
 OPERATORS = (
     "create_cluster", "delete_cluster", "export_logs", "reap_clusters", "resume_cluster", "scale_cluster", "submit_job",
     "suspend_cluster",
+)  # fmt: skip
+ONLY_RUNNING = (
+    "cluster.lifecycle", "cluster.blueprint", "spcs.client", "jobs.client", "jobs.aio", "hooks.spcs", "triggers",
 )  # fmt: skip
 
 
@@ -47,6 +51,18 @@ def test_importing_is_light() -> None:
     out = subprocess.check_output(command, text=True)
     found = [json.loads(line) for line in out.splitlines() if line.startswith("[")]
     assert found == [[name, []] for name in modules]
+
+
+def test_parsing_a_dag_reads_nothing_that_only_a_running_task_needs() -> None:
+    modules = [f"{PACKAGE}.operators.{name}" for name in OPERATORS]
+    modules += [
+        f"{PACKAGE}.{name}" for name in ("sensors.ray_job", "sensors.cluster", "decorators.raydp", "task_groups")
+    ]
+    code = "import importlib, json, sys\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint(json.dumps(list(sys.modules)))"
+    out = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code, *modules], text=True)
+    read = set(json.loads(out.splitlines()[-1]))
+    assert set(modules) <= read
+    assert not read & {f"{PACKAGE}.{name}" for name in ONLY_RUNNING}
 
 
 def test_the_example_parses_and_is_wired() -> None:

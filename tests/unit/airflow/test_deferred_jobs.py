@@ -41,7 +41,6 @@ from tests.unit.airflow.fakes import (
     until,
 )
 
-pytestmark = pytest.mark.usefixtures("kept")
 Told = Callable[[], list[str]]
 
 
@@ -65,10 +64,15 @@ def resume(operator: Any, context: Any, deferred: TaskDeferred, event: dict[str,
     return getattr(operator, deferred.method_name)(context, event, **(deferred.kwargs or {}))
 
 
-def trigger(**values: Any) -> RayDPJobTrigger:
+def trigger(instance_id: str = "try-1", **values: Any) -> RayDPJobTrigger:
     values = {"log": True, "max_log_lines": 100, **values}
-    made: RayDPJobTrigger = of_task(RayDPJobTrigger("c", "j", {}, 0.01, **values))
+    made: RayDPJobTrigger = of_task(RayDPJobTrigger("c", "j", {}, 0.01, **values), instance_id)
     return made
+
+
+def marks(head: FakeHead, *instances: str) -> list[int | None]:
+    """How far the log of job j was shown to tries of its task."""
+    return [head.marks.get([f"j/{each}"]).get(f"j/{each}") for each in instances]
 
 
 async def test_the_trigger_has_what_it_needs_and_no_secret(submit: Any, head: FakeHead, airflow: Airflow) -> None:
@@ -199,32 +203,49 @@ async def test_a_kill_on_resuming_stops_the_job(submit: Any, head: FakeHead, air
 
 
 class TestTrigger:
-    async def test_restarted_it_goes_on_where_it_was(self, head: FakeHead, told: Told, kept: dict[Any, Any]) -> None:
+    async def test_restarted_it_goes_on_where_it_was(self, head: FakeHead, told: Told) -> None:
         head.run("j", ("RUNNING", "1\n2\n"))
-        first = trigger()
-        running = asyncio.create_task(fire(first))
-        await until(lambda: kept)
+        running = asyncio.create_task(fire(trigger()))
+        await until(lambda: marks(head, "try-1") == [4])
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         head.jobs["j"].steps.extend([("RUNNING", "3\n"), ("SUCCEEDED", "4\n")])
-        event = await fire(first)
+        event = await fire(trigger())
         assert told() == ["1", "2", "3", "4"]
         assert event["position"] == 8
+        assert marks(head, "try-1") == [8]
 
-    async def test_the_position_of_another_job_is_not_taken(
-        self, head: FakeHead, told: Told, kept: dict[Any, Any]
-    ) -> None:
-        kept["raydp_log_position", "dag", "task", "run", -1] = {"job": "of another try", "position": 4}
+    async def test_restarted_after_all_was_shown_it_shows_nothing(self, head: FakeHead, told: Told) -> None:
+        head.run("j", *ENDS_WELL)
+        events = [await fire(trigger()), await fire(trigger())]
+        assert told() == ["first line", "last line"]
+        assert events[0] == events[1]
+
+    async def test_another_try_has_a_log_of_its_own(self, head: FakeHead, told: Told) -> None:
         head.run("j", ("SUCCEEDED", "1\n2\n"))
-        await fire(trigger())
+        head.marks.set({"j/try-1": 4, "i/try-2": 4})
+        await fire(trigger("try-2"))
         assert told() == ["1", "2"]
+        assert marks(head, "try-1", "try-2") == [4, 4]
 
-    async def test_outside_a_triggerer_it_keeps_nothing(self, head: FakeHead, kept: dict[Any, Any]) -> None:
+    async def test_outside_a_triggerer_it_keeps_nothing(self, head: FakeHead) -> None:
         head.run("j", *ENDS_WELL)
         made = trigger()
         made.task_instance = None  # type: ignore[assignment]
         assert (await fire(made))["status"] == "SUCCEEDED"
-        assert kept == {}
+        assert ("POST", "/marks") not in head.requests
+
+    async def test_a_head_of_an_older_image_keeps_nothing(
+        self, head: FakeHead, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = head.answer
+        gone = 404, "POST /logs only, with at most 1 MiB"
+        monkeypatch.setattr(
+            head, "answer", lambda how, path, body: gone if path == "/marks" else answer(how, path, body)
+        )
+        head.run("j", *ENDS_WELL)
+        assert (await fire(trigger()))["status"] == "SUCCEEDED"
+        assert told() == ["first line", "last line"]
 
     async def test_a_long_log_is_cut_and_its_end_shown_without_doubles(self, head: FakeHead, told: Told) -> None:
         head.run("j", ("RUNNING", "1\n2\n3\n"), ("RUNNING", "4\n"), ("SUCCEEDED", "5\nlast"))
@@ -242,6 +263,7 @@ class TestTrigger:
         head.run("j", *ENDS_WELL)
         head.silent = 2
         head.deaf["/logs"] = 4
+        head.deaf["/marks"] = 3
         assert (await fire(trigger()))["status"] == "SUCCEEDED"
         assert told() == ["first line", "last line"]
 
@@ -295,6 +317,17 @@ class TestTrigger:
         events = await asyncio.gather(*(fire(each) for each in made))
         assert {event["status"] for event in events} == {"SUCCEEDED"}
         assert head.requests.count(("GET", "/api/jobs/")) <= 8
+
+    async def test_many_that_show_logs_share_requests(self, head: FakeHead, told: Told) -> None:
+        for number in range(20):
+            head.run(f"j{number}", *[("RUNNING", f"{number} goes on\n")] * 5, ("SUCCEEDED", ""))
+        made = [RayDPJobTrigger("c", f"j{number}", {}, 0.05, log=True, max_log_lines=9) for number in range(20)]
+        events = await asyncio.gather(*(fire(of_task(each, f"try-{number}")) for number, each in enumerate(made)))
+        assert {event["status"] for event in events} == {"SUCCEEDED"}
+        assert sorted(told()) == sorted(f"{number} goes on" for number in range(20) for _ in range(5))
+        ends = 20  # each that ends asks for the rest of its log, and marks it
+        assert head.requests.count(("POST", "/logs")) <= 8 + ends
+        assert head.requests.count(("POST", "/marks")) <= 10 + ends
 
 
 def trigger_scope() -> Any:

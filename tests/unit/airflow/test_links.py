@@ -1,125 +1,152 @@
-"""The links of the tasks: each to what it names, per try, while the task runs."""
+"""Links: each try keeps its own, whatever Airflow drops between tries."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import importlib
+import json
+import pkgutil
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseOperator, BaseOperatorLink
 
-from airflow_provider_raydp_spcs.jobs.errors import JobFailedError
-from airflow_provider_raydp_spcs.links.raydp import (
-    CLUSTER_LINKS,
-    JOB_LINKS,
-    SNOWSIGHT,
-    GrafanaLink,
-    JupyterLink,
-    RayDashboardLink,
-    RayDPLink,
-    RayJobLink,
-    SnowsightLink,
-)
-from airflow_provider_raydp_spcs.operators.create_cluster import CreateRayDPClusterOperator
+from airflow_provider_raydp_spcs import operators
+from airflow_provider_raydp_spcs.decorators.raydp import RayDPDecoratedOperator
+from airflow_provider_raydp_spcs.links.raydp import JOB_LINKS, RayDPLink, RayJobLink
+from airflow_provider_raydp_spcs.links.tries import KEY, MAX_TRIES, keep, of_try
 from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOperator
+from airflow_provider_raydp_spcs.plugin import LinkOfTry, RayDPPlugin
 from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
-from tests.unit.airflow.fakes import Airflow, FakeHead, FakeSnowflake
 
+TI_KEY = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=2, try_number=1)
 ADDRESSES = {
-    "dashboard": "https://ray.example", "grafana": "https://grafana.example", "notebook": "https://notebook.example",
-    SNOWSIGHT: "https://app.snowflake.com/org/acc",
-}  # fmt: skip
-TARGETS = {
-    RayDashboardLink: "https://ray.example",
-    RayJobLink: "https://ray.example/#/jobs/raydp-1",
-    GrafanaLink: "https://grafana.example",
-    JupyterLink: "https://notebook.example",
-    SnowsightLink: "https://app.snowflake.com/org/acc",
+    "dashboard": "https://ray",
+    "grafana": "https://graf",
+    "notebook": "https://lab",
+    "snowsight": "https://snow",
 }
-PAGE = "https://app.snowflake.com/org/acc/#/data/databases/D/schemas/S/service/C_HEAD"
 
 
-def keys(kept: dict[tuple[str, str], Any]) -> dict[str, Any]:
-    return {key: value for (task, key), value in kept.items() if task == "task" and key.startswith("_link_")}
+class Store(dict[str, Any]):
+    """Airflow's task state store."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = json.loads(json.dumps(value))
 
 
-@pytest.mark.parametrize("kind", TARGETS)
-def test_each_leads_to_what_it_names(kind: type[RayDPLink]) -> None:
-    assert kind().target(ADDRESSES, "raydp-1") == TARGETS[kind]
-    assert kind().target({}, "raydp-1") == ""
-
-
-def test_a_job_has_no_page_before_it_has_a_name() -> None:
-    assert RayJobLink().target(ADDRESSES, "") == ""
-    assert RayJobLink not in {type(link) for link in CLUSTER_LINKS}
-
-
-def test_names_and_keys_are_the_links_own() -> None:
-    assert len({link.name for link in JOB_LINKS}) == len({link.xcom_key for link in JOB_LINKS}) == len(JOB_LINKS)
-
-
-def test_a_creation_fills_its_links(snowflake: FakeSnowflake, airflow: Airflow) -> None:
-    cluster = {"monitoring": True, "notebook": True}
-    CreateRayDPClusterOperator(task_id="task", cluster_name="c", cluster=cluster).execute(airflow.context())
-    assert keys(airflow.xcoms) == {
-        "_link_RayDashboardLink": f"https://{snowflake.services.host}",
-        "_link_GrafanaLink": "https://grafana.example",
-        "_link_JupyterLink": "https://notebook.example",
-        "_link_SnowsightLink": PAGE,
+def operator_classes() -> list[type[BaseOperator]]:
+    modules = [
+        importlib.import_module(f"{operators.__name__}.{each.name}")
+        for each in pkgutil.iter_modules(operators.__path__)
+    ]
+    found = {
+        each
+        for module in modules
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, BaseOperator) and each.__module__ == module.__name__
     }
+    return sorted({*found, RayDPDecoratedOperator}, key=lambda each: each.__name__)
 
 
-class TestOfAJob:
-    @pytest.fixture
-    def submit(self, application: str, head: FakeHead) -> SubmitRayDPJobOperator:
-        return SubmitRayDPJobOperator(task_id="task", cluster_name="c", application=application, poll_interval=0.01)
-
-    def test_ray_is_linked_before_the_job_runs_and_everything_while_it_runs(
-        self, submit: Any, head: FakeHead, snowflake: FakeSnowflake, airflow: Airflow
-    ) -> None:
-        snowflake.services.there.clear()
-        snowflake.compute_pools.there.clear()
-        snowflake.make("C", monitoring=True)
-        seen: list[dict[str, Any]] = []
-        head.on_post = lambda: seen.append(keys(airflow.xcoms))
-        say = submit.say
-        submit.say = lambda line: (seen.append(keys(airflow.xcoms)) if line == "first line" else None, say(line))
-        submit.execute(airflow.context())
-        ((name, _),) = head.jobs.items()
-        before, meanwhile = seen
-        assert before["_link_RayJobLink"] == f"https://{head.host}/#/jobs/{name}"
-        assert before["_link_RayDashboardLink"] == f"https://{head.host}"
-        assert meanwhile == before | {
-            "_link_GrafanaLink": "https://grafana.example",
-            "_link_JupyterLink": "https://notebook.example",
-            "_link_SnowsightLink": PAGE,
-        }
-
-    def test_another_try_of_a_failed_job_links_its_own_job(self, submit: Any, head: FakeHead, airflow: Airflow) -> None:
-        found = []
-        for code in (1, 0):
-            head.will(("FAILED" if code else "SUCCEEDED", ""), exit_code=code)
-            airflow.xcoms.clear()  # as Airflow does before each try
-            with pytest.raises(JobFailedError) if code else nullcontext():
-                submit.execute(airflow.context())
-            found.append(keys(airflow.xcoms)["_link_RayJobLink"].rpartition("/")[2])
-        assert found == list(head.jobs)
-
-    def test_links_that_cannot_be_had_cost_no_job(
-        self, submit: Any, head: FakeHead, snowflake: FakeSnowflake, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def silent(*given: Any, **values: Any) -> Any:
-            raise SnowflakeUnreachableError("no")
-
-        monkeypatch.setattr(snowflake.services, "show", silent)
-        submit.execute(airflow.context())
-        assert [job.status for job in head.jobs.values()] == ["SUCCEEDED"]
-        assert set(keys(airflow.xcoms)) == {"_link_RayDashboardLink", "_link_RayJobLink", "_link_JupyterLink"}
+def test_links_lead_where_their_names_say() -> None:
+    found = {link.name: link.target(ADDRESSES, "j1") for link in JOB_LINKS}
+    assert found == {
+        "Ray dashboard": "https://ray",
+        "Ray job": "https://ray/#/jobs/j1",
+        "Grafana": "https://graf",
+        "Jupyter": "https://lab",
+        "Snowsight service": "https://snow",
+    }
+    assert {link.target({}, "j1") for link in JOB_LINKS} == {""}
+    assert RayJobLink().target(ADDRESSES, "") == ""
 
 
-def test_what_was_kept_for_the_task_is_what_airflow_shows(kept: dict[Any, Any]) -> None:
-    key = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=3, try_number=2)
-    link: Any = SnowsightLink()
-    assert link.get_link(None, ti_key=key) == ""
-    kept[link.xcom_key, "dag", "task", "run", 3] = PAGE
-    assert link.get_link(None, ti_key=key) == PAGE
+def test_a_record_keeps_the_links_of_every_try() -> None:
+    store = Store()
+    keep(store, 1, {"a": "1a"})
+    keep(store, 2, {"a": "2a"})
+    keep(store, 2, {"b": "2b"})
+    assert of_try(store[KEY], 1) == {"a": "1a"}
+    assert of_try(store[KEY], 2) == {"a": "2a", "b": "2b"}
+    assert of_try(store[KEY], 3) == {}
+    for number in range(3, MAX_TRIES + 3):
+        keep(store, number, {"a": str(number)})
+    assert (of_try(store[KEY], 2), of_try(store[KEY], MAX_TRIES + 2)) == ({}, {"a": str(MAX_TRIES + 2)})
+
+
+@pytest.mark.parametrize("record", [None, "x", [], {}, {"tries": 3}, {"__external__": "ref"}])
+def test_what_is_no_record_is_told_from_a_try_without_links(record: Any) -> None:
+    assert of_try(record, 1) is None
+    store = Store({KEY: record})
+    keep(store, 1, {"a": "1"})
+    assert of_try(store[KEY], 1) == {"a": "1"}
+
+
+class OwnLink(BaseOperatorLink):
+    name = "Own"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        return "own"
+
+
+class OwnOperator(SubmitRayDPJobOperator):
+    operator_extra_links = (*JOB_LINKS, OwnLink())
+
+
+@pytest.mark.parametrize("kind", [SubmitRayDPJobOperator, OwnOperator])
+def test_an_operator_fills_what_there_is_and_keeps_it(
+    capsys: pytest.CaptureFixture[str], kind: type[SubmitRayDPJobOperator]
+) -> None:
+    def pages(name: str) -> dict[str, str]:
+        raise SnowflakeUnreachableError(f"{name}: no answer")
+
+    pushed, store = {}, Store()  # type: tuple[dict[str, str], Store]
+    instance = SimpleNamespace(try_number=3, xcom_push=lambda key, value: pushed.update({key: value}))
+    context: Any = {"ti": instance, "task_state_store": store}
+    hook: Any = SimpleNamespace(clusters=SimpleNamespace(pages=pages))
+    operator = kind(task_id="t", cluster_name="C", application="x.py")
+    operator.pre_execute(context)
+    assert [link.name for link in operator.operator_extra_links] == ([] if kind is SubmitRayDPJobOperator else ["Own"])
+    operator.link_pages(hook, context, "j1", {"dashboard": "https://ray"})
+    assert "some links stay empty: C: no answer" in capsys.readouterr().out
+    assert pushed == {"_link_RayDashboardLink": "https://ray", "_link_RayJobLink": "https://ray/#/jobs/j1"}
+    assert of_try(store[KEY], 3) == pushed
+    hook.clusters.pages = lambda name: ADDRESSES
+    operator.link_pages(hook, context, "j1")
+    assert set(pushed) == {link.xcom_key for link in JOB_LINKS}
+    assert of_try(store[KEY], 3) == pushed
+
+
+def test_the_plugin_has_every_link_of_every_operator() -> None:
+    wanted = {
+        (operator, link.name)
+        for operator in operator_classes()
+        for link in operator.operator_extra_links
+        if isinstance(link, RayDPLink) and operator.__name__ != "ClusterTask"
+    }
+    plugged = {(operator, link.name) for link in RayDPPlugin.operator_extra_links for operator in link.operators}
+    assert plugged == wanted
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ({"tries": {"1": {"_link_RayJobLink": "first"}, "2": {"_link_RayJobLink": "second"}}}, "first"),
+        ({"tries": {"2": {"_link_RayJobLink": "second"}}}, ""),
+        ({"__external__": "ref"}, "latest"),
+        (None, "latest"),
+    ],
+)
+def test_the_api_server_shows_the_link_of_the_try(monkeypatch: pytest.MonkeyPatch, kept: Any, shown: str) -> None:
+    import airflow.state
+    from airflow.serialization.definitions.operatorlink import XComOperatorLink
+
+    class Backend:
+        def get(self, scope: Any, key: str) -> str | None:
+            assert (scope.dag_id, scope.run_id, scope.task_id, scope.map_index, key) == ("d", "r", "t", 2, KEY)
+            return None if kept is None else json.dumps(kept)
+
+    monkeypatch.setattr(airflow.state, "get_state_backend", Backend)
+    monkeypatch.setattr(XComOperatorLink, "get_link", lambda self, operator, *, ti_key: "latest")
+    assert LinkOfTry(RayJobLink()).get_link(None, ti_key=TI_KEY) == shown  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from airflow_provider_raydp_spcs.get_provider_info import get_provider_info
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
-from airflow_provider_raydp_spcs.jobs import wait, watch
+from airflow_provider_raydp_spcs.jobs import wait
 from airflow_provider_raydp_spcs.operators.base import poll_seconds
 from airflow_provider_raydp_spcs.version import __version__
 
@@ -39,7 +39,7 @@ def test_every_public_module_is_listed_and_can_be_imported(room: str) -> None:
     listed = {module for each in INFO[room] for module in each["python-modules"]}
     for module in listed:
         import_module(module)
-    shared = {"__init__", "base", "cluster_task", "events", "scope", "shared", "watches", "log_position"}
+    shared = {"__init__", "base", "cluster_task", "events", "scope", "shared", "watches"}
     there = {f"airflow_provider_raydp_spcs.{room}.{file.stem}" for file in (ROOT / room).glob("*.py")}
     assert listed == {module for module in there if module.rpartition(".")[2] not in shared}
 
@@ -82,7 +82,7 @@ def test_the_connections_fields_are_what_the_hook_reads(monkeypatch: pytest.Monk
 def test_the_options_are_those_that_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     options = INFO["config"]["raydp_spcs"]["options"]
     assert float(options["job_poll_interval"]["default"]) == wait.POLL_SECONDS
-    assert float(options["deferred_poll_interval"]["default"]) == watch.POLL_SECONDS
+    assert float(options["deferred_poll_interval"]["default"]) == wait.DEFERRED_POLL_SECONDS
     monkeypatch.setenv("AIRFLOW__RAYDP_SPCS__JOB_POLL_INTERVAL", "3")
     monkeypatch.setenv("AIRFLOW__RAYDP_SPCS__DEFERRED_POLL_INTERVAL", "7")
     assert conf.getfloat("raydp_spcs", "job_poll_interval") == 3

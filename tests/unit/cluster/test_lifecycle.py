@@ -23,7 +23,7 @@ from airflow_provider_raydp_spcs.cluster.errors import (
 )
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs, safe_part
-from airflow_provider_raydp_spcs.cluster.status import Target
+from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.spcs.errors import CapacityError
 from airflow_provider_raydp_spcs.spcs.service_info import ContainerStatus, ServiceStatus
 from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification

@@ -10,7 +10,7 @@ from airflow_provider_raydp_spcs.cluster import power
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
-from airflow_provider_raydp_spcs.cluster.status import Target
+from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.service_info import ServiceStatus
 from tests.unit.cluster.fakes import FakeClient

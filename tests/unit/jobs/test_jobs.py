@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import json
 import shlex
 import threading
@@ -35,7 +36,7 @@ from airflow_provider_raydp_spcs.jobs.submission import (
     check_runtime_env,
     submission_id,
 )
-from airflow_provider_raydp_spcs.jobs.wait import INPUT_EXIT_CODE, wait_for_job
+from airflow_provider_raydp_spcs.jobs.wait import FIRST_POLL, INPUT_EXIT_CODE, LATE_SHARE, wait_for_job
 from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens
 
 
@@ -230,6 +231,21 @@ def test_after_the_deadline_the_job_is_stopped(endpoint: Endpoint, client: RayJo
     with pytest.raises(JobTimeoutError, match="was stopped"):
         wait_for_job(client, "j", LogView(lambda line: None), deadline=0.0, sleep=lambda seconds: None)
     assert ("POST", "/api/jobs/j/stop") in [(method, path) for method, path, _ in endpoint.asked]
+
+
+def test_looks_come_quickly_at_first_and_ever_less_often(endpoint: Endpoint, client: RayJobsClient) -> None:
+    endpoint.answers = {"/api/jobs/j": [(200, job("PENDING"))] * 60 + [(200, job("SUCCEEDED"))], "/logs": [log("", 0)]}
+    pauses: list[float] = []
+    wait_for_job(client, "j", LogView(lambda line: None), poll=1.0, sleep=pauses.append)
+    assert pauses == sorted(pauses)
+    assert pauses[0] == FIRST_POLL
+    assert pauses[-1] == 1.0
+    waited = list(itertools.accumulate(pauses, initial=0.0))
+    assert all(pause <= max(FIRST_POLL, so_far * LATE_SHARE) for pause, so_far in zip(pauses, waited, strict=False))
+    pauses.clear()
+    endpoint.answers["/api/jobs/j"] = [(200, job("PENDING")), (200, job("SUCCEEDED"))]
+    wait_for_job(client, "j", LogView(lambda line: None), poll=0.02, sleep=pauses.append)
+    assert pauses == [0.02]
 
 
 def test_a_job_that_ray_forgot_is_lost(client: RayJobsClient) -> None:

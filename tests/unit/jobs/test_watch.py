@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_raydp_spcs.jobs.errors import HeadGoneError, JobLostError, RayUnreachableError
 from airflow_provider_raydp_spcs.jobs.submission import JobInfo, JobStatus, LogPiece
-from airflow_provider_raydp_spcs.jobs.watch import HeadWatch, Update
+from airflow_provider_raydp_spcs.jobs.watch import HeadWatch, Reader, Update
 
 
 class FakeHead:
@@ -52,7 +52,7 @@ def watch(head: FakeHead, diagnose: Callable[[], Awaitable[None]] = nothing) -> 
 
 
 async def collect(watched: HeadWatch, job: str, *, log: bool = True) -> list[Update]:
-    async with aclosing(watched.updates(job, log=log)) as updates:
+    async with aclosing(watched.updates(Reader(job, wants_log=log))) as updates:
         return [update async for update in updates]
 
 
@@ -68,6 +68,25 @@ async def test_many_followers_cost_one_look() -> None:
     texts = [update.piece.text for update in found[0] if update.piece]
     assert texts == [f"j1 line {number}\n" for number in range(len(texts))]
     assert all(update.piece is None for update in found[2])
+
+
+async def test_who_has_nothing_new_to_learn_is_not_woken() -> None:
+    head = FakeHead(ends_after=20)
+    watched = watch(head)
+    with_log, without = await asyncio.gather(collect(watched, "j1"), collect(watched, "j2", log=False))
+    assert head.listings == 21
+    assert len(with_log) >= 20
+    assert [update.info.status for update in without] == [JobStatus.RUNNING, JobStatus.SUCCEEDED]
+
+
+async def test_who_comes_later_learns_the_state_at_once() -> None:
+    head = FakeHead(ends_after=20)
+    watched = watch(head)
+    first = asyncio.create_task(collect(watched, "j1", log=False))
+    await asyncio.sleep(0.05)
+    assert head.listings > 1
+    assert (await collect(watched, "j1", log=False))[0].info.status is JobStatus.RUNNING
+    assert len(await first) == 2
 
 
 async def test_it_rests_when_nobody_waits_and_starts_again() -> None:
@@ -148,8 +167,12 @@ class BusyHead(FakeHead):
 async def test_the_client_is_kept_for_who_reads_the_rest_of_a_log_and_closed_after_that() -> None:
     head = BusyHead()
     watched = watch(head)
-    await collect(watched, "j1", log=False)
-    reading = asyncio.create_task(watched.rest_of_log("j1", 0))
+
+    async def follow_and_read() -> LogPiece:
+        await collect(watched, "j1", log=False)
+        return await watched.rest_of_log("j1", 0)
+
+    reading = asyncio.create_task(follow_and_read())
     await asyncio.sleep(0.1)  # several intervals, in which nobody follows any more
     head.go_on.set()
     assert (await reading).text == "j1 line 0\n"

@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node import job_files
 from airflow_provider_raydp_spcs.node.job_files import JobFiles
+from airflow_provider_raydp_spcs.node.marks import Marks
 
 ADDRESS = "127.0.0.77"
 
@@ -103,3 +104,26 @@ def test_the_head_answers_over_http(ray_dir: Path, server: ThreadingHTTPServer) 
     assert ask("POST", "/logs", b"no json")[0] == 400
     assert ask("POST", "/logs", {"positions": {"j": "x"}})[0] == 400
     assert ask("POST", "/elsewhere", {})[0] == 404
+
+
+def test_the_head_keeps_how_far_readers_are(server: ThreadingHTTPServer) -> None:
+    assert ask("POST", "/marks", {"set": {}, "get": ["a"]}) == (200, b"{}")
+    assert ask("POST", "/marks", {"set": {"a": 3, "b": 4}, "get": []}) == (200, b"{}")
+    assert ask("POST", "/marks", {"set": {"a": 5}, "get": ["a", "c"]}) == (200, b'{"a": 5}')
+    for wrong in (b"no json", {}, {"set": {"a": "x"}, "get": []}, {"set": [], "get": []}, {"set": {}, "get": 1}, []):
+        assert ask("POST", "/marks", wrong)[0] == 400, wrong
+    assert ask("POST", "/marks", {"set": {}, "get": ["a", "b"]}) == (200, b'{"a": 5, "b": 4}')
+
+
+def test_a_mark_never_goes_back() -> None:
+    marks = Marks()
+    marks.set({"a": 5})
+    marks.set({"a": 3})
+    assert marks.get(["a"]) == {"a": 5}
+
+
+def test_the_oldest_marks_go_where_there_are_too_many() -> None:
+    marks = Marks(most=2)
+    marks.set({"a": 1, "b": 1})
+    marks.set({"a": 2, "c": 1, "x" * 1000: 1})
+    assert marks.get(["a", "b", "c", "x" * 1000]) == {"a": 2, "c": 1}

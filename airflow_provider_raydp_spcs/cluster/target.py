@@ -1,0 +1,21 @@
+"""What a cluster may be waited for, and for how long. DAG files import this, so it costs next to nothing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+READY_TIMEOUT: Final = 1200.0
+"""Nodes take minutes to come (SPCS reference 1.2), and public endpoints up to five more (2.5)."""
+DELETE_TIMEOUT: Final = 300.0
+POLL_SECONDS: Final = 2.0
+DEFERRED_POLL_SECONDS: Final = 5.0
+"""Between looks, in a worker and in a triggerer."""
+
+
+class Target(StrEnum):
+    """What a cluster may be waited for."""
+
+    READY = "ready"
+    SUSPENDED = "suspended"
+    GONE = "gone"

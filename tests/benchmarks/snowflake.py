@@ -1,0 +1,36 @@
+"""A local Snowflake of a benchmark's own, set up by the shipped SQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from airflow_provider_raydp_spcs.cli.demo.connection import run_script
+from airflow_provider_raydp_spcs.local import daemon
+from airflow_provider_raydp_spcs.local.environment import client_environment
+from airflow_provider_raydp_spcs.shipped import shipped
+
+
+@contextmanager
+def local_snowflake(images: Path | None = None) -> Iterator[dict[str, str]]:
+    """What ``local env`` prints, also in this process' environment; nothing of it is left at the end.
+
+    :param images: folder of image folders, instead of the shipped ones.
+    """
+    home = Path(tempfile.mkdtemp(prefix="sf-"))
+    before = dict(os.environ)
+    try:
+        environment = client_environment(daemon.up(home, port=0, images=images or shipped("images")))
+        os.environ.update(environment)
+        for script in ("step0_admin_setup.sql", "step1_user_setup.sql"):
+            run_script(environment, shipped("sql") / script)
+        yield environment
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        daemon.down(home)
+        shutil.rmtree(home, ignore_errors=True)

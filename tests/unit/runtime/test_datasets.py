@@ -1,0 +1,111 @@
+"""Batches of a result as Snowflake sends them, in one schema; and the files that are staged."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from snowflake.connector.arrow_context import ArrowConverterContext
+from snowflake.connector.constants import FIELD_NAME_TO_ID
+from snowflake.connector.cursor import ResultMetadataV2
+from snowflake.connector.result_batch import ArrowResultBatch, RemoteChunkInfo
+from snowflake.connector.session_manager import SessionManagerFactory
+
+from airflow_provider_raydp_spcs.runtime.datasets import fetch_batch, write_parquet
+from airflow_provider_raydp_spcs.runtime.tables import selection
+from airflow_provider_raydp_spcs.runtime.types import arrow_schema
+from airflow_provider_raydp_spcs.spcs.errors import InvalidIdentifierError
+
+FIXED = FIELD_NAME_TO_ID["FIXED"]
+COLUMNS = [
+    ResultMetadataV2("N", FIXED, True, precision=38, scale=0),
+    ResultMetadataV2("MONEY", FIXED, True, precision=10, scale=2),
+    ResultMetadataV2("NAME", FIELD_NAME_TO_ID["TEXT"], True),
+]
+SCHEMA = arrow_schema(COLUMNS)
+CONTEXT = ArrowConverterContext({"TIMEZONE": "Etc/UTC"})
+
+
+def wire(numbers: pa.Array, cents: pa.Array, names: list[str | None]) -> bytes:
+    """A batch as it travels: whole numbers as narrow as they allow, decimals as such numbers with a scale beside them."""
+    kinds = [("N", numbers, "FIXED", "38", "0"), ("MONEY", cents, "FIXED", "10", "2"), ("NAME", pa.array(names, pa.string()), "TEXT", "0", "0")]  # fmt: skip
+    fields = [
+        pa.field(name, array.type, metadata={"logicalType": kind, "precision": precision, "scale": scale, "charLength": "0"})
+        for name, array, kind, precision, scale in kinds
+    ]  # fmt: skip
+    table = pa.Table.from_arrays([array for _, array, *_ in kinds], schema=pa.schema(fields))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+NARROW = wire(pa.array([1, None], pa.int8()), pa.array([1234, -1], pa.int16()), ["漢", None])
+WIDE = wire(pa.array([2**40], pa.int64()), pa.array([2**31 + 5], pa.int64()), [""])
+
+
+@pytest.fixture
+def storage() -> Iterator[str]:
+    """Serves the wide batch, as the storage does to which Snowflake's answer points."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.headers["x-key"] == "secret" else 403)
+            self.send_header("Content-Length", str(len(WIDE)))
+            self.end_headers()
+            self.wfile.write(WIDE)
+
+        def log_message(self, *words: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/results/1"
+    server.shutdown()
+    server.server_close()
+
+
+def inline(data: bytes, rows: int) -> ArrowResultBatch:
+    return ArrowResultBatch.from_data(b64encode(data).decode(), rows, CONTEXT, False, False, COLUMNS, True)
+
+
+def test_batches_of_other_widths_get_one_schema_wherever_they_are_fetched(storage: str) -> None:
+    remote = ArrowResultBatch(
+        1, {"x-key": "secret"}, RemoteChunkInfo(storage, len(WIDE), len(WIDE)), CONTEXT,
+        False, False, COLUMNS, True, SessionManagerFactory.get_manager(),
+    )  # fmt: skip
+    tables = [fetch_batch(pickle.loads(pickle.dumps(batch)), SCHEMA) for batch in (inline(NARROW, 2), remote)]
+    assert [table.schema for table in tables] == [SCHEMA, SCHEMA]
+    assert pa.concat_tables(tables).to_pydict() == {
+        "N": [1, None, 2**40],
+        "MONEY": [Decimal("12.34"), Decimal("-0.01"), Decimal("21474836.53")],
+        "NAME": ["漢", None, ""],
+    }
+
+
+def test_an_empty_result_has_its_schema() -> None:
+    table = fetch_batch(inline(b"", 0), SCHEMA)
+    assert table.num_rows == 0
+    assert table.schema == SCHEMA
+
+
+def test_selections() -> None:
+    assert selection("db.s.t", None, None) == "SELECT * FROM DB.S.T"
+    assert selection("t", ["a", "B"], "A = %s") == "SELECT A, B FROM T WHERE A = %s"
+    with pytest.raises(InvalidIdentifierError):
+        selection("t", ["a, b"], None)
+
+
+def test_blocks_become_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "000001.parquet"
+    write_parquet(file, [pa.table({"A": [1], "B": pa.nulls(1)}), pa.table({"A": [2], "B": ["x"]})])
+    assert parquet.read_table(file).to_pydict() == {"A": [1, 2], "B": [None, "x"]}
+    with pytest.raises(InvalidIdentifierError, match="no plain"):
+        write_parquet(file, [pa.table({"A B": [1]})])
