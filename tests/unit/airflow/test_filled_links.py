@@ -20,9 +20,11 @@ from airflow_provider_raydp_spcs.links.raydp import (
     RayJobLink,
     SnowsightLink,
 )
+from airflow_provider_raydp_spcs.links.tries import KEY, of_try
 from airflow_provider_raydp_spcs.operators.create_cluster import CreateRayDPClusterOperator
 from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOperator
 from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
+from airflow_provider_raydp_spcs.spcs.service_info import ServiceStatus
 from tests.unit.airflow.fakes import Airflow, FakeHead, FakeSnowflake
 
 ADDRESSES = {
@@ -69,6 +71,21 @@ def test_a_creation_fills_its_links(snowflake: FakeSnowflake, airflow: Airflow) 
     }
 
 
+def test_a_cluster_that_comes_up_has_links_already(snowflake: FakeSnowflake, airflow: Airflow) -> None:
+    def comes_up() -> None:
+        # The dashboard has no address yet.
+        assert set(keys(airflow.xcoms)) == {"_link_SnowsightLink", "_link_JupyterLink"}
+        snowflake.services.host = "h.example"
+        snowflake.services.become(ServiceStatus.RUNNING)
+
+    snowflake.services.come_up, snowflake.services.host, snowflake.on_sleep = ServiceStatus.PENDING, None, comes_up
+    create, context = CreateRayDPClusterOperator(task_id="task", cluster_name="c"), airflow.context()
+    create.pre_execute(context)
+    create.execute(context)
+    assert of_try(airflow.store.get(KEY), 1) == keys(airflow.xcoms)
+    assert keys(airflow.xcoms)["_link_RayDashboardLink"] == "https://h.example"
+
+
 class TestOfAJob:
     @pytest.fixture
     def submit(self, application: str, head: FakeHead) -> SubmitRayDPJobOperator:
@@ -103,7 +120,10 @@ class TestOfAJob:
             with pytest.raises(JobFailedError) if code else nullcontext():
                 submit.execute(airflow.context())
             found.append(keys(airflow.xcoms)["_link_RayJobLink"].rpartition("/")[2])
+            assert of_try(airflow.store.get(KEY), len(found)) == keys(airflow.xcoms)
         assert found == list(head.jobs)
+        first = of_try(airflow.store.get(KEY), 1) or {}
+        assert first["_link_RayJobLink"].endswith(f"/{found[0]}"), "the record keeps it"
 
     def test_links_that_cannot_be_had_cost_no_job(
         self, submit: Any, head: FakeHead, snowflake: FakeSnowflake, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
