@@ -15,8 +15,7 @@ from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
 from airflow_provider_raydp_spcs.cluster.target import DEFERRED_POLL_SECONDS, POLL_SECONDS, READY_TIMEOUT, Target
 from airflow_provider_raydp_spcs.links.raydp import CLUSTER_LINKS
 from airflow_provider_raydp_spcs.operators import events
-from airflow_provider_raydp_spcs.operators.base import GRACE as GRACE  # for subclasses too
-from airflow_provider_raydp_spcs.operators.base import RayDPOperator, poll_seconds
+from airflow_provider_raydp_spcs.operators.base import GRACE, RayDPOperator, poll_seconds
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

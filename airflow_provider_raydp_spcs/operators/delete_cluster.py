@@ -12,8 +12,8 @@ from airflow_provider_raydp_spcs.cluster import leasing
 from airflow_provider_raydp_spcs.cluster.cost import cost_of
 from airflow_provider_raydp_spcs.cluster.target import DELETE_TIMEOUT, Target
 from airflow_provider_raydp_spcs.operators import events
-from airflow_provider_raydp_spcs.operators.base import run_names
-from airflow_provider_raydp_spcs.operators.cluster_task import GRACE, ClusterTask
+from airflow_provider_raydp_spcs.operators.base import GRACE, run_names
+from airflow_provider_raydp_spcs.operators.cluster_task import ClusterTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -179,7 +179,10 @@ def test_nothing_shows_a_secret(
         ("delete_cluster", "/rendered_templates", CLUSTER),
     ):
         visit(page, airflow, task, tab)
-        page.get_by_text(shown).first.scroll_into_view_if_needed()
+        found = page.get_by_text(shown).first
+        found.wait_for()
+        # The page renders itself anew meanwhile, so the element is looked up once more, and not waited for to stand still.
+        found.evaluate("element => element.scrollIntoView({block: 'center'})")
         album.take(page, f"{task}{tab.replace('/', '-') or '-log'}")
         assert not secret.search(page.inner_text("body")), f"{task}{tab}"
 
