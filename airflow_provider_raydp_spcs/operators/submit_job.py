@@ -59,7 +59,8 @@ class SubmitRayDPJobOperator(RayDPOperator):
     :param application: Python file that runs as the driver on the head.
     :param application_args: its arguments; never put secrets here, they are visible on the head.
     :param artifacts_stage: where the application goes; the stage that the cluster mounts.
-    :param runtime_env: Ray's runtime environment of the job; code in it must be on the cluster already.
+    :param runtime_env: Ray's runtime environment of the job; code in it must be on the cluster already. It is shown in the
+        UI, so never put secrets here either.
     :param wait_for_completion: otherwise the task ends with the submit; see ``RayDPJobSensor``.
     :param deferrable: wait in the triggerer, without a worker slot. Default: ``[operators] default_deferrable``.
     :param timeout: seconds from the submit after which the job is stopped and the task fails; None for no limit.
