@@ -44,7 +44,7 @@ with (
         cluster_name="MACHINE_LEARNING",
         cluster=ClusterConfig(
             name="MACHINE_LEARNING",
-            worker_groups=[WorkerGroup("CPU_X64_S", count=1)],
+            worker_groups=[WorkerGroup("CPU_X64_M", count=1)],
             query_warehouse="RAYDP_SIS_XSW",
         ),
     ) as spark,
