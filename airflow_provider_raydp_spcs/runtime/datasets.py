@@ -39,8 +39,8 @@ def read_dataset(
     """A table, or part of it, as a Ray Dataset.
 
     Snowflake hands a large result out in batches; a Ray task fetches each, so that no row passes through the driver. The
-    rows then lie in the cluster's object store. ``.to_spark(spark)`` makes a DataFrame of them, with a partition for each
-    batch. The tasks need CPUs, and a Spark session may have taken them all; so read first and start the session afterwards.
+    rows then lie in the cluster's object store. ``.to_spark(spark)`` makes a DataFrame of them. The tasks need CPUs, and a
+    Spark session may have taken them all; so read first and start the session afterwards.
 
     :param name: ``[database.][schema.]table``, plain identifiers.
     :param columns: plain identifiers; all by default.
@@ -58,23 +58,17 @@ def read_dataset(
         cursor.execute(query, tuple(params) or None)
         schema = arrow_schema(cursor.description)
         fetch = ray.remote(fetch_batch)
-        return ray.data.from_arrow_refs([fetch.remote(batch, schema) for batch in cursor.get_result_batches() or ()])
+        tables = [fetch.remote(batch, schema) for batch in cursor.get_result_batches() or ()]
+        return ray.data.from_arrow_refs(tables)
 
 
-def fetch_batch(batch: ResultBatch, schema: pa.Schema) -> bytes:
-    """The rows of a batch as an Arrow stream, which Ray Data takes as a block.
-
-    Bytes, and not a table, so that Spark's executors read them as they are: RayDP sends tables through pandas, where a
-    column of whole numbers with a NULL in it becomes one of floats and loses digits.
+def fetch_batch(batch: ResultBatch, schema: pa.Schema) -> pa.Table:
+    """The rows of a batch.
 
     :param schema: that of the whole result; a batch by itself has whole numbers as narrow as its own values allow.
     """
-    table = batch.to_arrow(force_microsecond_precision=True).rename_columns(schema.names).cast(schema)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_table(table)
-    stream: bytes = sink.getvalue().to_pybytes()
-    return stream
+    table = batch.to_arrow(force_microsecond_precision=True)
+    return table.rename_columns(schema.names).cast(schema)
 
 
 def write_dataset(

@@ -210,35 +210,6 @@ def test_results_come_back_and_large_ones_by_way_of_the_stage(client: RayJobsCli
     assert client.result("once") is None
 
 
-INTO_SPARK = """
-from airflow_provider_raydp_spcs.runtime import read_dataset, set_result, spark_session
-values = read_dataset("INTO_SPARK")
-with spark_session() as spark:
-    frame = values.to_spark(spark).orderBy("F")
-    set_result([frame.schema.simpleString(), [[str(value) for value in row] for row in frame.collect()]])
-"""
-
-
-def test_a_dataset_comes_into_spark_as_it_is(client: RayJobsClient, connection: Any) -> None:
-    """Also where NULLs stand beside whole numbers that no float can hold."""
-    cursor = connection.cursor()
-    cursor.execute("CREATE TABLE INTO_SPARK (N NUMBER(18), D NUMBER(10, 2), F FLOAT, T VARCHAR, DAY DATE, B BOOLEAN)")
-    cursor.execute(
-        "INSERT INTO INTO_SPARK VALUES (9007199254740993, -0.01, 1, 'é', '1600-01-01', TRUE), (NULL, NULL, 2, NULL, NULL, NULL)"
-    )
-    client.submit(JobRequest("into", f"RAYDP_SUBMISSION_ID=into python -c {shlex.quote(INTO_SPARK)}"))
-    wait_for_job(client, "into", LogView(print), poll=0.3)
-    assert client.result("into") == {
-        "value": [
-            "struct<N:bigint,D:decimal(10,2),F:double,T:string,DAY:date,B:boolean>",
-            [
-                ["9007199254740993", "-0.01", "1.0", "é", "1600-01-01", "True"],
-                ["None", "None", "2.0", "None", "None", "None"],
-            ],
-        ]
-    }
-
-
 def test_a_million_lines_are_all_exported_once_and_in_order(client: RayJobsClient, connection: Any) -> None:
     program = "import sys\nfor n in range(1_000_000): sys.stdout.write(f'line {n}\\n')"
     client.submit(JobRequest("million", f"python -c {shlex.quote(program)}"))

@@ -76,16 +76,12 @@ def inline(data: bytes, rows: int) -> ArrowResultBatch:
     return ArrowResultBatch.from_data(b64encode(data).decode(), rows, CONTEXT, False, False, COLUMNS, True)
 
 
-def fetched(batch: ArrowResultBatch) -> pa.Table:
-    return pa.ipc.open_stream(fetch_batch(batch, SCHEMA)).read_all()
-
-
 def test_batches_of_other_widths_get_one_schema_wherever_they_are_fetched(storage: str) -> None:
     remote = ArrowResultBatch(
         1, {"x-key": "secret"}, RemoteChunkInfo(storage, len(WIDE), len(WIDE)), CONTEXT,
         False, False, COLUMNS, True, SessionManagerFactory.get_manager(),
     )  # fmt: skip
-    tables = [fetched(pickle.loads(pickle.dumps(batch))) for batch in (inline(NARROW, 2), remote)]
+    tables = [fetch_batch(pickle.loads(pickle.dumps(batch)), SCHEMA) for batch in (inline(NARROW, 2), remote)]
     assert [table.schema for table in tables] == [SCHEMA, SCHEMA]
     assert pa.concat_tables(tables).to_pydict() == {
         "N": [1, None, 2**40],
@@ -95,7 +91,7 @@ def test_batches_of_other_widths_get_one_schema_wherever_they_are_fetched(storag
 
 
 def test_an_empty_result_has_its_schema() -> None:
-    table = fetched(inline(b"", 0))
+    table = fetch_batch(inline(b"", 0), SCHEMA)
     assert table.num_rows == 0
     assert table.schema == SCHEMA
 
