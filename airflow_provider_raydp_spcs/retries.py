@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryPolicy, RetryRule
 
 from airflow_provider_raydp_spcs.cluster import errors as cluster
 from airflow_provider_raydp_spcs.jobs import errors as jobs
@@ -62,3 +62,8 @@ class RayDPRetryPolicy(ExceptionRetryPolicy):
         hopeless = RetryRule(list(HOPELESS), RetryAction.FAIL, reason="no retry mends this; the message says what does")
         passing = RetryRule(list(PASSING), RetryAction.RETRY, retry_delay=capacity_delay, reason="this may pass")
         super().__init__(rules=[*rules, hopeless, passing])
+
+
+def policy_or_ours(policy: RetryPolicy | None) -> RetryPolicy:
+    """The policy that a task was given; mapped tasks are given None where none was meant."""
+    return policy or RayDPRetryPolicy()

@@ -26,7 +26,14 @@ from airflow_provider_raydp_spcs.cluster.target import DELETE_TIMEOUT, POLL_SECO
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError, SpcsError
-from airflow_provider_raydp_spcs.spcs.service_info import GOING, UP, ContainerInfo, ContainerStatus, ServiceInfo
+from airflow_provider_raydp_spcs.spcs.service_info import (
+    GOING,
+    UP,
+    ContainerInfo,
+    ContainerStatus,
+    EndpointInfo,
+    ServiceInfo,
+)
 from airflow_provider_raydp_spcs.spcs.snowsight import service_page
 
 
@@ -186,19 +193,14 @@ class Clusters:
 
         :raises ClusterNotFoundError: there is no such cluster.
         """
-        services = self._services(name)
-        if not services:
-            raise not_found(name)
-        return self._addresses(services)
+        return self._addresses(self._existing(name))
 
     def pages(self, name: str) -> dict[str, str]:
         """What a person may open now: the addresses of :meth:`endpoints`, and the head's page in Snowsight, ``snowsight``.
 
         :raises ClusterNotFoundError: there is no such cluster.
         """
-        services, head = self._services(name), service_name(name, "HEAD")
-        if not services:
-            raise not_found(name)
+        services, head = self._existing(name), service_name(name, "HEAD")
         found = self._addresses(services)
         page = next((service_page(self.client, service) for service in services if service.name == head), "")
         return {**found, SNOWSIGHT: page} if page else found
@@ -209,10 +211,9 @@ class Clusters:
         :raises ClusterNotFoundError: there is no such cluster.
         """
         try:
-            found = self.client.services.endpoints(service_name(name, "HEAD"))
+            return _addresses(self.client.services.endpoints(service_name(name, "HEAD")))
         except ObjectDoesNotExistError as error:
             raise not_found(name) from error
-        return {each.name: f"https://{each.ingress_host}" for each in found if each.is_public and each.ingress_host}
 
     def delete(self, name: str, *, timeout: float = DELETE_TIMEOUT, progress: Progress = lambda line: None) -> Deleted:
         """Drop every service and pool that belongs to the cluster; nothing to drop is no error.
@@ -292,13 +293,14 @@ class Clusters:
         found = self.client.services.show(f"{name.upper()}_", schema=".".join(self._scope()))
         return [service for service in found if _belongs(service.comment, name)]
 
+    def _existing(self, name: str) -> list[ServiceInfo]:
+        services = self._services(name)
+        if not services:
+            raise not_found(name)
+        return services
+
     def _addresses(self, services: Iterable[ServiceInfo]) -> dict[str, str]:
-        return {
-            endpoint.name: f"https://{endpoint.ingress_host}"
-            for service in services
-            for endpoint in self.client.services.endpoints(service.full_name)
-            if endpoint.is_public and endpoint.ingress_host
-        }
+        return _addresses(each for service in services for each in self.client.services.endpoints(service.full_name))
 
     def _endpoints_open(self, status: ClusterStatus) -> bool:
         for state in status.services:
@@ -335,6 +337,10 @@ def expiry_of(config: ClusterConfig) -> str:
     if config.max_life_seconds is None:
         return ""
     return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=config.max_life_seconds)).isoformat(timespec="seconds")
+
+
+def _addresses(endpoints: Iterable[EndpointInfo]) -> dict[str, str]:
+    return {each.name: f"https://{each.ingress_host}" for each in endpoints if each.is_public and each.ingress_host}
 
 
 def _belongs(comment: str, cluster: str) -> bool:

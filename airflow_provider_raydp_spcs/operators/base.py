@@ -13,7 +13,7 @@ from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.links.raydp import RayDPLink
 from airflow_provider_raydp_spcs.links.tries import keep
-from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
+from airflow_provider_raydp_spcs.retries import policy_or_ours
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class RayDPOperator(BaseOperator):
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs["retry_policy"] = kwargs.get("retry_policy") or RayDPRetryPolicy()  # mapped tasks are given None
+        kwargs["retry_policy"] = policy_or_ours(kwargs.get("retry_policy"))
         super().__init__(**kwargs)
         self.cluster_name = cluster_name
         self.snowflake_conn_id = snowflake_conn_id

@@ -15,13 +15,13 @@ from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.operators.base import run_names
 from airflow_provider_raydp_spcs.operators.cluster_task import ClusterTask
 
-KILL_SECONDS: Final = 4.0
-"""Airflow leaves a killed task five seconds; what takes longer goes on in a process of its own."""
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+
+KILL_SECONDS: Final = 4.0
+"""Airflow leaves a killed task five seconds; what takes longer goes on in a process of its own."""
 
 
 class CreateRayDPClusterOperator(ClusterTask):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
-from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
+from airflow_provider_raydp_spcs.retries import policy_or_ours
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,7 +44,7 @@ class ReapRayDPClustersOperator(BaseOperator):
         warehouse: str | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs["retry_policy"] = kwargs.get("retry_policy") or RayDPRetryPolicy()  # mapped tasks are given None
+        kwargs["retry_policy"] = policy_or_ours(kwargs.get("retry_policy"))
         super().__init__(**kwargs)
         self.cluster_owner, self.max_age, self.only_tell = cluster_owner, max_age, only_tell
         self.snowflake_conn_id = snowflake_conn_id

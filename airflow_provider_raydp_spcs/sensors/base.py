@@ -16,7 +16,7 @@ from airflow_provider_raydp_spcs.cluster.errors import ClusterNotReadyError
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.operators import events
 from airflow_provider_raydp_spcs.operators.base import GRACE
-from airflow_provider_raydp_spcs.retries import RayDPRetryPolicy
+from airflow_provider_raydp_spcs.retries import policy_or_ours
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -52,7 +52,7 @@ class RayDPSensor(BaseSensorOperator):
         poke_interval: float = 5.0,
         **kwargs: Any,
     ) -> None:
-        kwargs["retry_policy"] = kwargs.get("retry_policy") or RayDPRetryPolicy()  # mapped tasks are given None
+        kwargs["retry_policy"] = policy_or_ours(kwargs.get("retry_policy"))
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.cluster_name, self.snowflake_conn_id = cluster_name, snowflake_conn_id
         self.database, self.schema, self.role, self.warehouse = database, schema, role, warehouse

@@ -27,7 +27,7 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.wait import DEFERRED_POLL_SECONDS
 from tests.benchmarks.deferred.stand_in_head import job_names
 from tests.benchmarks.figures import Figure, show
-from tests.benchmarks.snowflake import local_snowflake
+from tests.local_snowflake import local_snowflake
 from tests.system.live.real_airflow import RealAirflow
 
 DAGS, ROOT = Path(__file__).parent / "deferred_dags", Path(__file__).parents[2]

@@ -29,7 +29,7 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.spcs.ingress import session_tokens
 from tests.benchmarks.figures import Figure, show
-from tests.benchmarks.snowflake import local_snowflake
+from tests.local_snowflake import local_snowflake
 from tests.system.live.real_airflow import RealAirflow
 
 DAGS = Path(__file__).parent / "noop_dags"

@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
-from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
-from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.operators.delete_cluster import DeleteRayDPClusterOperator
 from airflow_provider_raydp_spcs.triggers.lease import RayDPLeaseTrigger
-from tests.unit.cluster.fakes import FakeClient
+from tests.unit.airflow.fakes import Airflow, FakeSnowflake
 
 ME, OTHER = "dag/run", "dag/other"
 
 
-class Instance(SimpleNamespace):
-    def __init__(self) -> None:
-        super().__init__(dag_id="dag", run_id="run", task_id="delete", map_index=-1, try_number=1, xcoms={})
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.xcoms[key] = value
-
-    def xcom_pull(self, key: str, **which: Any) -> Any:
-        del which
-        return self.xcoms.get(key)
-
-
-class Hook(contextlib.AbstractContextManager["Hook"]):
-    def __init__(self, client: FakeClient) -> None:
-        self.client, self.clusters = client, Clusters(client)  # type: ignore[arg-type]
-
-    def __exit__(self, *error: object) -> None: ...
-
-
 @pytest.fixture
-def client() -> FakeClient:
-    made = FakeClient()
-    Clusters(made).create(ClusterConfig("C", worker_groups=[WorkerGroup(count=1)]))  # type: ignore[arg-type]
-    made.calls.clear()
-    made.leases.acquire("C", ME)
-    return made
-
-
-@pytest.fixture
-def hook(client: FakeClient, monkeypatch: pytest.MonkeyPatch) -> Any:
-    found = Hook(client)
-    monkeypatch.setattr(SpcsScope, "hook", lambda scope: found)
-    return found
+def client(snowflake: FakeSnowflake) -> FakeSnowflake:
+    snowflake.make("C")
+    snowflake.leases.acquire("C", ME)
+    return snowflake
 
 
 @pytest.fixture
@@ -68,60 +35,64 @@ def delete(**values: Any) -> DeleteRayDPClusterOperator:
     return DeleteRayDPClusterOperator(task_id="delete", cluster_name="c", shared=True, **values)
 
 
-def test_nobody_comes(hook: Any, client: FakeClient, naps: list[float]) -> None:
-    dropped = delete(linger_seconds=12, poll_interval=4).execute({"ti": Instance()})  # type: ignore[typeddict-item]
+def test_nobody_comes(airflow: Airflow, client: FakeSnowflake, naps: list[float]) -> None:
+    dropped = delete(linger_seconds=12, poll_interval=4).execute(airflow.context())
     assert naps[:3] == [4, 4, 4]
     assert dropped == {"services": ["C_HEAD", "C_WORKER"], "pools": ["C_HEAD_POOL", "C_WORKER_POOL"]}
     assert client.leases.live("C") == []
 
 
-def test_somebody_comes(hook: Any, client: FakeClient, naps: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_comes(
+    airflow: Airflow, client: FakeSnowflake, naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def nap(seconds: float) -> None:
         naps.append(seconds)
         client.leases.acquire("C", OTHER)
 
     monkeypatch.setattr(time, "sleep", nap)
-    dropped = delete().execute({"ti": Instance()})  # type: ignore[typeddict-item]
+    dropped = delete().execute(airflow.context())
     assert len(naps) == 1
     assert dropped == {"services": [], "pools": []}
     assert client.calls == []
     assert [lease.holder for lease in client.leases.live("C")] == [OTHER]
 
 
-def test_others_are_there_already(hook: Any, client: FakeClient, naps: list[float]) -> None:
+def test_others_are_there_already(airflow: Airflow, client: FakeSnowflake, naps: list[float]) -> None:
     client.leases.acquire("C", OTHER)
-    delete().execute({"ti": Instance()})  # type: ignore[typeddict-item]
+    delete().execute(airflow.context())
     assert (naps, client.calls) == ([], [])
 
 
-def test_a_retry_of_the_one_that_deletes_does_not_wait_again(hook: Any, client: FakeClient, naps: list[float]) -> None:
+def test_a_retry_of_the_one_that_deletes_does_not_wait_again(
+    airflow: Airflow, client: FakeSnowflake, naps: list[float]
+) -> None:
     assert client.leases.release("C", ME)
-    delete(poll_interval=4).execute({"ti": Instance()})  # type: ignore[typeddict-item]
+    delete(poll_interval=4).execute(airflow.context())
     assert 4 not in naps
     assert not client.compute_pools.there
 
 
-def test_it_waits_in_the_triggerer(hook: Any, client: FakeClient, naps: list[float]) -> None:
-    task, context = delete(deferrable=True), {"ti": Instance()}
+def test_it_waits_in_the_triggerer(airflow: Airflow, client: FakeSnowflake, naps: list[float]) -> None:
+    task, context = delete(deferrable=True), airflow.context()
     with pytest.raises(TaskDeferred) as deferred:
-        task.execute(context)  # type: ignore[arg-type]
+        task.execute(context)
     trigger = deferred.value.trigger
     assert isinstance(trigger, RayDPLeaseTrigger)
     assert (trigger.holder, trigger.until) == (ME, time.time() + 60)
     assert deferred.value.method_name == "lingered"
     assert client.calls == []
     with pytest.raises(TaskDeferred) as deferred:
-        task.lingered(context, {"joined": False})  # type: ignore[arg-type]
+        task.lingered(context, {"joined": False})
     assert deferred.value.method_name == "execute_complete"
     assert "drop service C_HEAD" in client.calls
 
 
 @pytest.mark.parametrize("joined", [True, False])
-async def test_the_trigger_fires(hook: Any, client: FakeClient, joined: bool) -> None:
+async def test_the_trigger_fires(client: FakeSnowflake, joined: bool) -> None:
     if joined:
         client.leases.acquire("C", OTHER)
     until = time.time() + (60 if joined else 0.05)
-    trigger = RayDPLeaseTrigger("c", ME, {"snowflake_conn_id": "x"}, 0.01, until)
+    trigger = RayDPLeaseTrigger("c", ME, {"snowflake_conn_id": "snowflake_default"}, 0.01, until)
     assert RayDPLeaseTrigger(**trigger.serialize()[1]).serialize() == trigger.serialize()
     events = [event.payload async for event in trigger.run()]
     assert events == [{"joined": joined}]

@@ -17,11 +17,6 @@ CONFIG = ClusterConfig("C", worker_groups=[WorkerGroup(count=2)])
 
 
 @pytest.fixture
-def client() -> FakeClient:
-    return FakeClient()
-
-
-@pytest.fixture
 def clusters(client: FakeClient) -> Clusters:
     return Clusters(client, sleep=lambda seconds: None)  # type: ignore[arg-type]
 

@@ -20,11 +20,6 @@ PAST, FUTURE = "2030-01-01T11:59:59+00:00", "2030-01-01T12:00:01+00:00"
 
 
 @pytest.fixture
-def client() -> FakeClient:
-    return FakeClient()
-
-
-@pytest.fixture
 def clusters(client: FakeClient) -> Clusters:
     return Clusters(client, sleep=lambda seconds: None)  # type: ignore[arg-type]
 

@@ -22,11 +22,6 @@ SUSPENSION = [
 
 
 @pytest.fixture
-def client() -> FakeClient:
-    return FakeClient()
-
-
-@pytest.fixture
 def clusters(client: FakeClient) -> Clusters:
     made = Clusters(client, sleep=lambda seconds: None)  # type: ignore[arg-type]
     made.create(CONFIG)

@@ -67,11 +67,6 @@ MAKER = """
 
 
 @pytest.fixture
-def client() -> FakeClient:
-    return FakeClient()
-
-
-@pytest.fixture
 def clusters(client: FakeClient) -> Clusters:
     made = Clusters(client, sleep=lambda seconds: None)  # type: ignore[arg-type]
     made.create(ClusterConfig("C"), owner="dag", run="run")

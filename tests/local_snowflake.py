@@ -1,4 +1,4 @@
-"""A local Snowflake of a benchmark's own, set up by the shipped SQL."""
+"""A local Snowflake of a test's or benchmark's own, set up by the shipped SQL."""
 
 from __future__ import annotations
 
