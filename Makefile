@@ -65,5 +65,5 @@ $(VENV)/.installed-local: pyproject.toml constraints.txt | $(BIN)/uv
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/uv
 	@echo "Installing the pinned packages into $(VENV) ..."
-	$(UV) --editable '.[local,dev]'
+	$(UV) --editable '.[local,app,dev]'
 	@touch $(VENV)/.installed-local $@

@@ -23,7 +23,7 @@ MARKER: Final = "SPCS_LOCAL_INSTANCE"
 """Environment variable of every process of a container: whose it is."""
 MAX_LOG_BYTES: Final = 64 * 1024**2
 _SHM: Final = "/dev/shm"  # noqa: S108 - all instances share the machine's
-_INHERITED: Final = ("LANG", "LC_ALL", "TZ", "JAVA_HOME", "LD_LIBRARY_PATH")
+_INHERITED: Final = ("LANG", "LC_ALL", "TZ", "JAVA_HOME", "JDK_JAVA_OPTIONS", "LD_LIBRARY_PATH")
 
 
 class UnsupportedPlatformError(LocalSnowflakeError):
