@@ -22,6 +22,8 @@ HEALTH: Final = 8090
 """HTTP port of the node's own readiness answer (``GET /ready``)."""
 JOB_FILES: Final = 8091
 """HTTP port of the head's job files: growing logs from any position, and results."""
+DASHBOARD_PROXY: Final = 8092
+"""HTTP port under which the head serves Ray's dashboard together with Grafana."""
 
 WORKER_PORTS: Final = (10002, 19999)
 """First and last port of Ray's worker processes."""

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw, service_name
+from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, cluster_of
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.creation import Creation, Progress
 from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
 from airflow_provider_raydp_spcs.cluster.errors import ClusterFailedError, ClusterNotDeletedError, ClusterNotFoundError
+from airflow_provider_raydp_spcs.cluster.naming import service_name
 from airflow_provider_raydp_spcs.cluster.status import (
     ClusterStatus,
     ServiceState,

@@ -6,7 +6,7 @@ import os
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES
+from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES, JOBS_API
 from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError, ClusterNotReadyError
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook, is_programmatic_access_token
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
@@ -46,7 +46,7 @@ class RayJobsHook(BaseHook):
         """
         found = self.endpoints()
         try:
-            return HeadAddress(found[DASHBOARD], found[JOB_FILES])
+            return HeadAddress(found.get(JOBS_API) or found[DASHBOARD], found[JOB_FILES])
         except KeyError as missing:
             msg = (
                 f"the endpoint {missing} of cluster {self.cluster_name} has no address yet; wait until the cluster is "
