@@ -8,12 +8,16 @@ position up to which it knows a log and gets what is new, for any number of jobs
 - ``POST /marks`` with ``{"set": {name: bytes}, "get": [name, …]}`` → ``{name: bytes}``: how far readers have shown logs
 - ``GET /logs/<job>`` → the whole log
 - ``GET /results/<job>`` → the job's result, 404 where it has none
+- ``GET /spark-targets`` and ``GET /prometheus/…``: see :mod:`~airflow_provider_raydp_spcs.node.spark_targets` and
+  :mod:`~airflow_provider_raydp_spcs.node.prometheus_door`
 """
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -23,7 +27,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.node import prometheus_door
 from airflow_provider_raydp_spcs.node.marks import Marks
+from airflow_provider_raydp_spcs.node.spark_targets import spark_targets
 from airflow_provider_raydp_spcs.version import __version__
 
 WINDOW_BYTES: Final = 1024 * 1024
@@ -37,10 +43,11 @@ Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 _JOB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
-def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
+def serve(address: str, ray_dir: Path, prometheus: str | None = None) -> ThreadingHTTPServer:
     """Answer from a thread of its own.
 
     :param ray_dir: Ray's temporary folder, with its logs and our results below it.
+    :param prometheus: where Prometheus answers; None where the cluster has none.
     """
     files = JobFiles(ray_dir)
     answers: dict[str, Answer] = {"/logs": files.new_texts, "/marks": partial(_marks, Marks())}
@@ -53,6 +60,10 @@ def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
             if self.path == "/about":
                 python = f"{sys.version_info.major}.{sys.version_info.minor}"
                 self._json(200, {"python": python, "package": __version__})
+            elif self.path == "/spark-targets":
+                self._json(200, spark_targets(ray_dir))
+            elif kind == "prometheus":
+                self._prometheus()
             elif kind == "logs" and (log := files.log(name)) is not None and log.is_file():
                 self._file(log, "text/plain; charset=utf-8")
             elif kind == "results" and (result := files.result(name)) is not None and result.is_file():
@@ -79,6 +90,15 @@ def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _prometheus(self) -> None:
+            with prometheus_door.ask(prometheus, self.path) as (status, answer):
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                # Its length is not known before its end, so the connection's end ends it.
+                self.send_header("Connection", "close")
+                self.end_headers()
+                shutil.copyfileobj(io.BytesIO(answer) if isinstance(answer, bytes) else answer, self.wfile)
 
         def _file(self, path: Path, kind: str) -> None:
             with path.open("rb") as source:
