@@ -41,3 +41,7 @@ class ClusterConflictError(ClusterError):
 
 class WorkerGroupNotFoundError(ClusterError):
     """The cluster has no worker group of this name."""
+
+
+class MetricsMissingError(ClusterError):
+    """There are no metrics of a run."""

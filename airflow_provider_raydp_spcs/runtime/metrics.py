@@ -107,5 +107,7 @@ class Spills:
 
 
 def _stages(ui: str, application: str) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{ui}/api/v1/applications/{application}/stages", timeout=TIMEOUT_SECONDS) as reply:  # noqa: S310 - Spark's own address
+    # Spark's own address: whatever proxy the job's environment names is none for it.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{ui}/api/v1/applications/{application}/stages", timeout=TIMEOUT_SECONDS) as reply:
         return list(json.load(reply))
