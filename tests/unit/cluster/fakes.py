@@ -149,7 +149,7 @@ class FakeStages:
     def put(self, source: Path, target: str) -> None:
         for file in source.parent.glob(source.name):
             assert file.is_file(), "PUT takes no folders"
-            self.files_there[f"{target.removeprefix('@')}/{file.name}"] = file.read_text()
+            self.files_there[f"{target.removeprefix('@')}/{file.name}"] = file.read_text(errors="replace")
 
     def files(self, path: str) -> list[StageFile]:
         prefix = path.removeprefix("@")

@@ -114,6 +114,11 @@ def test_where_there_is_nothing_it_is_said(tmp_path: Path, monkeypatch: pytest.M
         write_snapshot(FakePrometheus(), START, START + 1, tmp_path / "m.parquet")
 
 
+@pytest.fixture
+def clusters(client: FakeClient) -> Clusters:
+    return Clusters(client, sleep=lambda seconds: None)  # type: ignore[arg-type]
+
+
 class DeadPrometheus(FakeRay):
     def prometheus(self, question: str, parameters: Mapping[str, str]) -> Any:
         msg = "Prometheus does not answer"
