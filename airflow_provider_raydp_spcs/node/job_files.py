@@ -3,7 +3,7 @@
 Ray hands out a driver's log only as a whole, which for a growing log means again and again. Here a reader names the
 position up to which it knows a log and gets what is new, for any number of jobs in one request.
 
-- ``GET /about`` → ``{"python": "3.11", "package": "0.1.0"}``
+- ``GET /version`` → ``{"package": "0.1.0", "ray": …, "raydp": …, "spark": …, "python": "3.11"}``
 - ``POST /logs`` with ``{"positions": {job: bytes}, "finished": bool}`` → ``{job: {"text", "position", "size"}}``
 - ``POST /marks`` with ``{"set": {name: bytes}, "get": [name, …]}`` → ``{name: bytes}``: how far readers have shown logs
 - ``GET /logs/<job>`` → the whole log
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,7 +23,7 @@ from typing import Any, Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node.marks import Marks
-from airflow_provider_raydp_spcs.version import __version__
+from airflow_provider_raydp_spcs.node.versions import versions
 
 WINDOW_BYTES: Final = 1024 * 1024
 ANSWER_BYTES: Final = 8 * WINDOW_BYTES
@@ -50,9 +49,8 @@ def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             _, kind, name = [*self.path.split("/"), "", ""][:3]
-            if self.path == "/about":
-                python = f"{sys.version_info.major}.{sys.version_info.minor}"
-                self._json(200, {"python": python, "package": __version__})
+            if self.path == "/version":
+                self._json(200, versions())
             elif kind == "logs" and (log := files.log(name)) is not None and log.is_file():
                 self._file(log, "text/plain; charset=utf-8")
             elif kind == "results" and (result := files.result(name)) is not None and result.is_file():

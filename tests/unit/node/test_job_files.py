@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node import job_files
 from airflow_provider_raydp_spcs.node.job_files import JobFiles
 from airflow_provider_raydp_spcs.node.marks import Marks
+from airflow_provider_raydp_spcs.version import __version__
 
 ADDRESS = "127.0.0.77"
 
@@ -90,9 +92,15 @@ def test_a_name_that_is_no_jobs_is_nowhere(ray_dir: Path, job: str) -> None:
 def test_the_head_answers_over_http(ray_dir: Path, server: ThreadingHTTPServer) -> None:
     write(ray_dir, "j", b"one\ntwo\n")
     (ray_dir / "results" / "j.json").write_text('{"value": 3}')
-    status, body = ask("GET", "/about")
+    status, body = ask("GET", "/version")
     assert status == 200
-    assert json.loads(body)["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert json.loads(body) == {
+        "package": __version__,
+        "ray": metadata.version("ray"),
+        "raydp": metadata.version("raydp"),
+        "spark": metadata.version("pyspark"),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    }
     status, body = ask("POST", "/logs", {"positions": {"j": 4, "k": 0}, "finished": False})
     assert json.loads(body) == {
         "j": {"text": "two\n", "position": 8, "size": 8}, "k": {"text": "", "position": 0, "size": 0},
