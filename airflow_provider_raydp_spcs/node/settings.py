@@ -36,6 +36,8 @@ class NodeSettings:
     :param resources: Ray's custom resources.
     :param labels: Ray's labels, besides those that every node has.
     :param ray_dir: Ray's temporary folder.
+    :param artifacts_dir: where the artifacts stage is mounted; None where it is not.
+    :param notebook: whether the head runs Jupyter Lab.
     :param head_address: ``name:port`` of the head's GCS; None on the head.
     :param head_timeout: seconds that a worker waits for its head.
     :param max_life_seconds: see :mod:`airflow_provider_raydp_spcs.node.lifetime`, as for the two below; None for never.
@@ -51,6 +53,8 @@ class NodeSettings:
     resources: Mapping[str, float]
     labels: Mapping[str, str]
     ray_dir: Path
+    artifacts_dir: Path | None
+    notebook: bool
     head_address: str | None
     head_timeout: float
     max_life_seconds: int | None
@@ -89,6 +93,8 @@ class NodeSettings:
             resources=_mapping(environment, "RAYDP_RESOURCES", float, '{"worker": 1}'),
             labels=_mapping(environment, "RAYDP_LABELS", str, '{"zone": "a"}'),
             ray_dir=ray_dir,
+            artifacts_dir=Path(found) if (found := environment.get("RAYDP_ARTIFACTS_DIR")) else None,
+            notebook=role is Role.HEAD and environment.get("RAYDP_NOTEBOOK") == "1",
             head_address=None if role is Role.HEAD else head,
             head_timeout=float(_whole(environment, "RAYDP_HEAD_TIMEOUT_SECONDS", 120) or 0),
             max_life_seconds=_whole(environment, "RAYDP_MAX_LIFE_SECONDS", None),

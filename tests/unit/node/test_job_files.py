@@ -135,3 +135,21 @@ def test_the_oldest_marks_go_where_there_are_too_many() -> None:
     marks.set({"a": 1, "b": 1})
     marks.set({"a": 2, "c": 1, "x" * 1000: 1})
     assert marks.get(["a", "b", "c", "x" * 1000]) == {"a": 2, "c": 1}
+
+
+def test_the_notebooks_token_is_handed_out_and_never_kept_by_anybody_between(ray_dir: Path) -> None:
+    made = job_files.serve(ADDRESS, ray_dir, "secret")
+    try:
+        connection = http.client.HTTPConnection(ADDRESS, ports.JOB_FILES, timeout=10)
+        connection.request("GET", "/notebook-token")
+        reply = connection.getresponse()
+        assert (reply.status, reply.read()) == (200, b"secret")
+        assert reply.headers["Cache-Control"] == "no-store"
+        connection.close()
+    finally:
+        made.shutdown()
+        made.server_close()
+
+
+def test_without_a_notebook_there_is_no_token(server: ThreadingHTTPServer) -> None:
+    assert ask("GET", "/notebook-token")[0] == 404
