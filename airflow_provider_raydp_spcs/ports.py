@@ -18,6 +18,9 @@ RUNTIME_ENV_AGENT: Final = 8078
 DASHBOARD_AGENT_GRPC: Final = 8079
 DASHBOARD_AGENT_LISTEN: Final = 8081
 METRICS_EXPORT: Final = 8082
+AUTOSCALER_METRICS: Final = 8083
+DASHBOARD_METRICS: Final = 8084
+"""Where Ray's nodes, and on the head its autoscaler and its dashboard, tell their metrics."""
 HEALTH: Final = 8090
 """HTTP port of the node's own readiness answer (``GET /ready``)."""
 JOB_FILES: Final = 8091

@@ -78,6 +78,8 @@ class _Draft:
             *monitoring.dashboard_endpoints(config),
             Endpoint(JOB_FILES, ports.JOB_FILES, public=True),
             Endpoint("gcs", ports.GCS, protocol="TCP"),
+            Endpoint("autoscaler-metrics", ports.AUTOSCALER_METRICS, protocol="TCP"),
+            Endpoint("dashboard-metrics", ports.DASHBOARD_METRICS, protocol="TCP"),
             Endpoint("ray-client", ports.RAY_CLIENT, protocol="TCP"),
             *notebook,
             *_node_endpoints(),
@@ -88,6 +90,8 @@ class _Draft:
     def worker(self, group: WorkerGroup) -> tuple[ComputePool, Service]:
         image = "raydp_worker" if group.is_spark else "raydp_custom_worker"
         env = {"RAYDP_HEAD_ADDRESS": f"{host(self.config.name, HEAD)}:{ports.GCS}"}
+        if group.labels:
+            env["RAYDP_LABELS"] = json.dumps(dict(group.labels))
         cpus = group.family.vcpus
         return self._group(
             group.name.upper(), group, image, _node_endpoints(), group.count, cpus, group.ray_resources, env

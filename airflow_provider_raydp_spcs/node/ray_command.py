@@ -59,7 +59,7 @@ def ray_arguments(settings: NodeSettings, address: str) -> list[str]:
         return [
             "--head",
             f"--port={own.gcs}",
-            f"--ray-client-server-port={own.ray_client}",
+            f"--ray-client-server-port={ports.RAY_CLIENT}",
             f"--dashboard-host={address if is_shared(address) else '0.0.0.0'}",  # noqa: S104 - the ingress comes from outside
             f"--dashboard-port={ports.DASHBOARD}",
             f"--temp-dir={settings.ray_dir}",
@@ -96,12 +96,22 @@ def ray_environment(
         VARIABLE: address,
         "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONUNBUFFERED": "1",
-        **({**_HEALTH_CHECKS, **dashboard_environment(base)} if settings.role is Role.HEAD else {}),
+        **(_head_environment(address, base) if settings.role is Role.HEAD else {}),
+    }
+
+
+def _head_environment(address: str, base: Mapping[str, str]) -> dict[str, str]:
+    own = node_ports(address)
+    return {
+        **_HEALTH_CHECKS,
+        **dashboard_environment(base),
+        "AUTOSCALER_METRIC_PORT": str(own.autoscaler_metrics),
+        "DASHBOARD_METRIC_PORT": str(own.dashboard_metrics),
     }
 
 
 def _labels(settings: NodeSettings) -> dict[str, str]:
-    return {"raydp-role": settings.role.value, "raydp-group": settings.group.lower()}
+    return {**settings.labels, "raydp-role": settings.role.value, "raydp-group": settings.group.lower()}
 
 
 def _object_store(wanted: int) -> int:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import ssl
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +18,7 @@ from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, MonitoringConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
-from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
+from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, HeadAddress, JobRequest, JobStatus
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens, session_tokens
 
@@ -22,7 +26,13 @@ CONFIG = ClusterConfig(
     "WHOLE",
     worker_groups=[
         WorkerGroup("CPU_X64_S", count=2),
-        WorkerGroup("CPU_X64_XS", name="special", count=1, env={"GREETING": "hello from the special worker"}),
+        WorkerGroup(
+            "CPU_X64_XS",
+            name="special",
+            count=1,
+            labels={"zone": "special"},
+            env={"GREETING": "hello from the special worker"},
+        ),
     ],
     query_warehouse="RAYDP_SIS_XSW",
     notebook=True,
@@ -63,9 +73,34 @@ class WholeCluster:
         return httpx.Client(
             base_url=self.pages[endpoint],
             headers=self.tokens.headers() if signed_in else {},
-            verify=self.environment["SSL_CERT_FILE"],
+            verify=self.trust,
             timeout=60,
         )
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.environment["SSL_CERT_FILE"])
+
+    def run(self, script: str, name: str) -> dict[str, Any]:
+        """Run a script as a Ray job; answer the JSON that its last line holds.
+
+        :param name: of the file on the artifacts stage, unique among the tests.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / f"{name}.py"
+            file.write_text(script)
+            self.client.stages.put(file, "@RAYDP_ARTIFACTS/tests")
+        job = f"{name}-{time.time_ns()}"
+        with self.jobs() as ray:
+            ray.submit(JobRequest(job, f"python $RAYDP_ARTIFACTS_DIR/tests/{name}.py"))
+            deadline = time.monotonic() + 240
+            while (status := ray.info(job).status) not in TERMINAL:
+                assert time.monotonic() < deadline, f"{name} does not end"
+                time.sleep(0.5)
+            log = b"".join(ray.logs(job)).decode()
+        assert status == JobStatus.SUCCEEDED, log[-4000:]
+        found: dict[str, Any] = json.loads(log.strip().splitlines()[-1])
+        return found
 
 
 @pytest.fixture(scope="package")

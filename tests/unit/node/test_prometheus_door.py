@@ -42,7 +42,7 @@ def prometheus() -> Iterator[str]:
 
 
 def head(tmp_path: Path, prometheus: str | None) -> Iterator[httpx.Client]:
-    server = job_files.serve(ADDRESS, tmp_path, prometheus)
+    server = job_files.serve(ADDRESS, tmp_path, prometheus=prometheus)
     with httpx.Client(base_url=f"http://{ADDRESS}:{ports.JOB_FILES}", trust_env=False) as client:
         yield client
     server.shutdown()
