@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import ssl
 import tempfile
 import time
@@ -37,7 +38,7 @@ CONFIG = ClusterConfig(
     query_warehouse="RAYDP_SIS_XSW",
     notebook=True,
     # No Grafana server can be had for tests; what it would show is checked without it.
-    monitoring=MonitoringConfig(grafana=False),
+    monitoring=MonitoringConfig(grafana=False) if shutil.which("prometheus") else None,
 )
 
 
