@@ -132,7 +132,8 @@ def _summary(
 ) -> ClusterSummary:
     comments = [comment for comment, _ in (*services, *pools)]
     speaker = next((each for each in comments if each.group == HEAD), comments[0])  # the head's word counts
-    births = [info.created_on for _, info in (*services, *pools) if info.created_on]
+    moments = [service.created_on for _, service in services] + [pool.created_on for _, pool in pools]
+    births = [moment for moment in moments if moment is not None]
     cost = cost_of((info for _, info in pools), now)
     per_hour = {pool.name: pool.credits_per_hour for pool in cost.pools}
     summaries = [
