@@ -51,7 +51,9 @@ class CreateStreamlit:
         }
         new = context.catalogue.create(_KIND, name, body, replace=self.replace, if_not_exists=self.if_not_exists)
         short = name.rpartition(".")[2]
-        return status(f"Streamlit {short} successfully created." if new else f"{short} already exists, statement succeeded.")
+        return status(
+            f"Streamlit {short} successfully created." if new else f"{short} already exists, statement succeeded."
+        )
 
 
 def _create(cursor: Cursor, *, replace: bool) -> Statement:
