@@ -12,7 +12,7 @@ from airflow_provider_raydp_spcs.spcs.errors import UnknownInstanceFamilyError
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 
 if TYPE_CHECKING:
-    from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
+    from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolInfo
 
 
 @dataclass(frozen=True)
@@ -101,3 +101,15 @@ def _whole(parts: Iterable[float | None]) -> float | None:
     found = list(parts)
     known = [each for each in found if each is not None]
     return sum(known) if len(known) == len(found) else None
+
+
+def estimate(pools: Iterable[ComputePool]) -> tuple[float, tuple[str, ...]]:
+    """Credits an hour of pools that are still to be made, and the families whose rate is not published, left out of it."""
+    rate, unpriced = 0.0, set()
+    for pool in pools:
+        each = instance_family(pool.instance_family).credits_per_hour
+        if each is None:
+            unpriced.add(pool.instance_family)
+        else:
+            rate += each * pool.max_nodes
+    return rate, tuple(sorted(unpriced))

@@ -121,15 +121,16 @@ def list_clusters(client: SpcsClient, now: dt.datetime | None = None) -> list[Cl
     # Pools belong to the account and services to a schema: a pool with services elsewhere is another schema's cluster.
     left = {cluster for cluster, own in pools.items() if not any(info.num_services for _, info in own)}
     names = sorted({*services, *left})
-    return [_summary(name, services.get(name, []), pools.get(name, []), now) for name in names]
+    return [summarise(name, services.get(name, []), pools.get(name, []), now) for name in names]
 
 
-def _summary(
+def summarise(
     name: str,
     services: Sequence[tuple[ClusterComment, ServiceInfo]],
     pools: Sequence[tuple[ClusterComment, ComputePoolInfo]],
-    now: dt.datetime | None,
+    now: dt.datetime | None = None,
 ) -> ClusterSummary:
+    """One cluster out of its services and pools, of which there must be at least one."""
     comments = [comment for comment, _ in (*services, *pools)]
     speaker = next((each for each in comments if each.group == HEAD), comments[0])  # the head's word counts
     moments = [service.created_on for _, service in services] + [pool.created_on for _, pool in pools]
