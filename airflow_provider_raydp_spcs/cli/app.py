@@ -11,7 +11,14 @@ import typer
 from typer.core import TyperGroup
 
 from airflow_provider_raydp_spcs import __version__
-from airflow_provider_raydp_spcs.cli import demo_command, local_commands, reap_command
+from airflow_provider_raydp_spcs.cli import (
+    cluster_commands,
+    demo_command,
+    job_commands,
+    local_commands,
+    logs_commands,
+    reap_command,
+)
 from airflow_provider_raydp_spcs.cli.exit_codes import MEANINGS, code_of
 from airflow_provider_raydp_spcs.cli.output import explain
 
@@ -37,6 +44,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cluster_commands.app, name="cluster")
+app.add_typer(job_commands.app, name="job")
+app.add_typer(logs_commands.app, name="logs")
 app.add_typer(local_commands.app, name="local")
 app.command(name="demo")(demo_command.demo)
 app.command(name="reap", hidden=True)(reap_command.reap)
