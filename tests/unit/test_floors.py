@@ -16,7 +16,7 @@ LEAVES = {"container_engine", "patience", "ports", "shipped", "version", "watchi
 ALLOWED: dict[str, set[str]] = {
     "spcs": set(),
     "cluster": {"spcs"},
-    "jobs": {"spcs"},
+    "jobs": {"cluster", "spcs"},
     "node": {"cluster", "spcs", "runtime"},
     "runtime": {"spcs"},
     "local": {"spcs"},
