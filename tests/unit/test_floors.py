@@ -12,14 +12,15 @@ PACKAGE = "airflow_provider_raydp_spcs"
 ROOT = Path(__file__).resolve().parents[2] / PACKAGE
 
 # Leaves that every room may use.
-LEAVES = {"patience", "ports", "shipped", "version", "watching", ""}
+LEAVES = {"container_engine", "patience", "ports", "shipped", "version", "watching", ""}
 ALLOWED: dict[str, set[str]] = {
     "spcs": set(),
     "cluster": {"spcs"},
-    "jobs": {"spcs"},
+    "jobs": {"cluster", "spcs"},
     "node": {"cluster", "spcs", "runtime"},
     "runtime": {"spcs"},
     "local": {"spcs"},
+    "images": {"spcs"},
     "hooks": {"cluster", "jobs", "spcs"},
     "retries": {"cluster", "jobs", "spcs"},
     "links": {"cluster"},
@@ -29,9 +30,9 @@ ALLOWED: dict[str, set[str]] = {
     "decorators": {"operators", "jobs"},
     "task_groups": {"operators", "cluster"},
     "plugin": {"operators", "decorators", "links"},
-    "cli": {"hooks", "cluster", "jobs", "local", "spcs", "node"},
+    "cli": {"hooks", "cluster", "images", "jobs", "local", "spcs", "node"},
 }
-WITHOUT_AIRFLOW = {"spcs", "cluster", "jobs", "node", "runtime", "local"}
+WITHOUT_AIRFLOW = {"images", "spcs", "cluster", "jobs", "node", "runtime", "local"}
 MAX_LINES = 400
 
 
