@@ -110,7 +110,7 @@ def follow(client: RayJobsClient, head: Head, wanted: Submission) -> None:
 
 def _interrupted(client: RayJobsClient, head: Head, wanted: Submission) -> None:
     """Somebody pressed Ctrl-C: the job is another thing, so ask, or say how it is stopped."""
-    if sys.stdin.isatty() and sys.stderr.isatty():
+    if _is_asked():
         say("")
         try:
             if typer.confirm(f"Stop job {wanted.job}, too?", default=False, err=True):
@@ -123,3 +123,8 @@ def _interrupted(client: RayJobsClient, head: Head, wanted: Submission) -> None:
         f"Job {wanted.job} goes on. Its log: raydp-spcs job logs --follow {wanted.cluster} {wanted.job}. "
         f"Stop it: raydp-spcs job stop {wanted.cluster} {wanted.job}"
     )
+
+
+def _is_asked() -> bool:
+    """Whether somebody is there who can answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

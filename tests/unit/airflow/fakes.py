@@ -77,6 +77,7 @@ class FakeHead:
         self.python = own_python()
         self.on_post: Callable[[], None] = lambda: None
         self.node_logs: dict[str, list[str]] = {}
+        self.notebook_token: str | None = None
         self.marks = Marks()
         self._lock = threading.RLock()
         head = self
@@ -175,6 +176,8 @@ class FakeHead:
                 return 200, self.jobs[name].log
             case "GET", ["results", name] if name in self.jobs and self.jobs[name].result is not _NO_RESULT:
                 return 200, self.jobs[name].result
+            case "GET", ["notebook-token"] if self.notebook_token:
+                return 200, self.notebook_token
             case "GET", ["about"]:
                 return 200, {"python": self.python, "package": "1"}
             case "GET", ["api", "v0", "nodes"]:
