@@ -40,7 +40,7 @@ app = typer.Typer(
     cls=_Group,
     name="raydp-spcs",
     help="Spark on Ray (RayDP) in Snowpark Container Services.",
-    epilog="Exit codes: " + "; ".join(f"{int(code)} {meaning}" for code, meaning in MEANINGS.items()) + ".",
+    epilog="[bold]Exit codes[/]\n\n" + "\n\n".join(f"{int(code):>3}  {meaning}" for code, meaning in MEANINGS.items()),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

@@ -184,7 +184,8 @@ def _named(scope: Scope) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _airflow(scope: Scope) -> Iterator[Snowflake]:
-    # Airflow's words go to standard output, where only answers belong.
+    # Airflow's words go to standard output, where only answers belong; and they are many.
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     with contextlib.redirect_stdout(sys.stderr):
         from airflow.sdk.exceptions import AirflowException
 

@@ -16,7 +16,7 @@ import pytest
 
 from airflow_provider_raydp_spcs.cli.exit_codes import ExitCode
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 COMMAND = str(Path(sys.executable).with_name("raydp-spcs"))
 NAME = "CLITEST"
 JOB = """
@@ -48,7 +48,7 @@ class Shell:
     def run(self, *words: str, code: ExitCode = ExitCode.OK) -> str:
         """What a command answers on standard output."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=240)
         assert process.returncode == code, f"{words}: {process.returncode}\n{out}\n{err}"
         assert "Traceback" not in err
         return out
@@ -67,7 +67,7 @@ def shell(local_snowflake: dict[str, str], tmp_path_factory: pytest.TempPathFact
         "worker_groups:\n- {name: worker, count: 2, instance_family: CPU_X64_S}\nmax_life_seconds: 7200\n"
     )
     try:
-        made = found.ask("cluster", "create", NAME, "--config", str(config), "--workers", "1", "--timeout", "120s")
+        made = found.ask("cluster", "create", NAME, "--config", str(config), "--workers", "1", "--timeout", "200s")
         assert (made["name"], made["state"], made["ready"]) == (NAME, "READY", True)
         yield found
     finally:
@@ -150,13 +150,13 @@ def test_ctrl_c_leaves_the_job_and_says_how_to_stop_it(shell: Shell) -> None:
 
 
 def test_scaling_and_sleeping(shell: Shell) -> None:
-    scaled = shell.ask("cluster", "scale", NAME, "2", "--timeout", "120s")
+    scaled = shell.ask("cluster", "scale", NAME, "2", "--timeout", "200s")
     assert {pool["group"]: pool["wanted"] for pool in scaled["pools"]} == {"HEAD": 1, "WORKER": 2}
     shell.run("cluster", "scale", NAME, "2", "--group", "gpu", code=ExitCode.NOT_FOUND)
-    asleep = shell.ask("cluster", "suspend", NAME, "--timeout", "120s")
+    asleep = shell.ask("cluster", "suspend", NAME, "--timeout", "200s")
     assert (asleep["state"], asleep["credits_per_hour"]) == ("SUSPENDED", 0)
     shell.run("job", "list", NAME, code=ExitCode.NOT_CONNECTED)
-    assert shell.ask("cluster", "resume", NAME, "--timeout", "150s")["ready"] is True
+    assert shell.ask("cluster", "resume", NAME, "--timeout", "200s")["ready"] is True
     deadline = time.monotonic() + 60
     while shell.ask("job", "list", NAME)["jobs"]:
         assert time.monotonic() < deadline, "the new head knows nothing of the old one's jobs"
@@ -170,6 +170,6 @@ def test_nobody_is_asked_where_nobody_is(shell: Shell) -> None:
 def _errors(shell: Shell, *words: str) -> str:
     """What a command says on standard error."""
     process = shell.start(*words)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == ExitCode.OK, err
     return err

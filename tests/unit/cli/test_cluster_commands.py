@@ -150,7 +150,7 @@ def test_the_list(snowflake: FakeSnowflake) -> None:
         "STATE",
         "OWNER",
         "NODES",
-        "CREATED",
+        "AGE",
         "EXPIRES",
         "CREDITS/H",
         "CREDITS",
