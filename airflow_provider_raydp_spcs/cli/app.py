@@ -10,7 +10,7 @@ import sys
 import typer
 
 from airflow_provider_raydp_spcs import __version__
-from airflow_provider_raydp_spcs.cli import demo_command, local_commands, reap_command
+from airflow_provider_raydp_spcs.cli import app_command, demo_command, local_commands, reap_command
 from airflow_provider_raydp_spcs.cli.output import explain
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(local_commands.app, name="local")
 app.command(name="demo")(demo_command.demo)
+app.command(name="app")(app_command.app)
 app.command(name="reap")(reap_command.reap)
 
 

@@ -16,7 +16,7 @@ from airflow_provider_raydp_spcs.streamlit.complaints import told
 def show_actions(clusters: Clusters, name: str, look: Look) -> None:
     """Scale, suspend or resume, delete; what makes no sense now is not there."""
     state = look.summary.state if look.summary else ClusterState.DELETING
-    st.subheader("Change", anchor=False)
+    words.heading("Change")
     if look.worker_groups and state in (ClusterState.READY, ClusterState.STARTING, ClusterState.FAILED):
         _scale(clusters, name, look)
     with st.container(horizontal=True):
@@ -24,30 +24,31 @@ def show_actions(clusters: Clusters, name: str, look: Look) -> None:
             if st.button(
                 "Suspend", icon=":material/bedtime:", help="Nodes go, what is in memory is lost; addresses stay."
             ):
-                with told():
+                with told(), st.spinner("Asking Snowflake …"):
                     power.suspend(clusters, name)
                     st.rerun()
         elif state in (ClusterState.SUSPENDED, ClusterState.SUSPENDING) and st.button(
             "Resume", type="primary", icon=":material/play_arrow:"
         ):
-            with told():
+            with told(), st.spinner("Asking Snowflake …"):
                 power.resume(clusters, name)
                 st.rerun()
         if st.button("Delete …", icon=":material/delete:"):
             _confirm(name)
 
 
+@st.fragment
 def _scale(clusters: Clusters, name: str, look: Look) -> None:
     groups = look.worker_groups
-    with st.form("scale", border=True):
-        left, right = st.columns(2, vertical_alignment="bottom")
+    with st.container(border=True):
+        left, right = st.columns(2)
         group = left.selectbox("Worker group", list(groups), format_func=str.lower, key="scale_group")
-        now = next(iter(groups.values())).service.target_instances
-        count = right.number_input("Nodes", 1, MAX_NODES, value=max(1, now), step=1, key="scale_count")
-        if st.form_submit_button("Scale", icon=":material/open_in_full:"):
-            with told():
+        now = groups[group].service.target_instances
+        count = right.number_input("Nodes", 1, MAX_NODES, value=max(1, now), step=1, key=f"scale_{name}_{group}_{now}")
+        if st.button("Scale", icon=":material/open_in_full:", disabled=count == now):
+            with told(), st.spinner("Asking Snowflake …"):
                 power.scale(clusters, name, group, int(count))
-                st.toast(f"{group.lower()} is asked for {words.count(int(count), 'node')}", icon=":material/check:")
+                st.rerun()
 
 
 @st.dialog("Delete this cluster?")

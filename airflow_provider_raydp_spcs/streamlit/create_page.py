@@ -94,7 +94,7 @@ def _set_group(number: int, group: GroupWish) -> None:
 
 def _fields(places: dict[str, Any]) -> Wish:
     with st.container(border=True):
-        st.subheader("Cluster", anchor=False)
+        words.heading("Cluster")
         name = st.text_input(
             "Name",
             key="form_name",
@@ -106,7 +106,7 @@ def _fields(places: dict[str, Any]) -> Wish:
         head = st.selectbox("Head: instance family", FAMILIES, key="form_head_family", format_func=words.family)
     groups = _groups(places)
     with st.container(border=True):
-        st.subheader("Beside it", anchor=False)
+        words.heading("Extras")
         notebook = st.toggle("Notebook: Jupyter Lab on the head", key="form_notebook")
         monitoring = st.toggle("Monitoring: Prometheus and Grafana on a node of their own", key="form_monitoring")
         warehouse = st.text_input(
@@ -121,7 +121,7 @@ def _fields(places: dict[str, Any]) -> Wish:
         )
         places["integrations"] = st.empty()
     with st.container(border=True):
-        st.subheader("Its end", anchor=False)
+        words.heading("Life time")
         life = st.number_input("Delete it after so many hours (0: never)", 0, 8760, step=1, key="form_life_hours")
         left, right = st.columns(2)
         action = left.selectbox(
@@ -138,7 +138,7 @@ def _fields(places: dict[str, Any]) -> Wish:
 def _groups(places: dict[str, Any]) -> list[GroupWish]:
     found = []
     with st.container(border=True):
-        st.subheader("Workers", anchor=False)
+        words.heading("Workers")
         st.caption(
             "Spark executors run on the group named worker. Any other group takes Ray tasks that ask for custom_worker."
         )
@@ -188,9 +188,10 @@ def _cost(clusters: Clusters, checked: Checked) -> None:
         pools = clusters.blueprint(checked.config).pools
         rate, unpriced = estimate(pools)
         nodes = sum(pool.max_nodes for pool in pools)
-        without = f", and what {' and '.join(map(words.plain, unpriced))} costs (no published rate)" if unpriced else ""
-        known = f"about **{rate:.2f} credits** an hour" if rate else "no published rate yet"
-        st.info(f"{words.count(nodes, 'node')}: {known}{without if rate else ''}.", icon=":material/payments:")
+        known = f", about **{rate:.2f} credits** an hour" if rate else ""
+        without = f"the rate of {words.plain(' and '.join(unpriced))} is not published" if unpriced else ""
+        joined = f" and more, for {without}" if rate and without else f"; {without}" if without else ""
+        st.info(f"{words.count(nodes, 'node')}{known}{joined}.", icon=":material/payments:")
 
 
 def _preview(clusters: Clusters, checked: Checked) -> None:

@@ -7,12 +7,12 @@ import streamlit as st
 from airflow_provider_raydp_spcs.cluster.look import Look
 from airflow_provider_raydp_spcs.cluster.status import ServiceState
 from airflow_provider_raydp_spcs.spcs.service_info import ContainerInfo
-from airflow_provider_raydp_spcs.streamlit.words import count, plain, status_badge
+from airflow_provider_raydp_spcs.streamlit.words import count, heading, plain, status_badge
 
 
 def show_services(look: Look) -> None:
     """One box per service."""
-    st.subheader("Services", anchor=False)
+    heading("Services")
     for group, state in look.groups.items():
         _service(group, state)
 

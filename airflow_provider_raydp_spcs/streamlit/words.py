@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
+import streamlit as st
+
 from airflow_provider_raydp_spcs.cluster.listing import ClusterState, ClusterSummary
 from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
 
@@ -30,6 +32,11 @@ SERVICE_COLOURS: Final = {
     "DELETING": "orange",
 }
 COLOURS_OF_UNKNOWN: Final = "gray"
+
+
+def heading(text: str) -> None:
+    """The heading of a part of a page."""
+    st.markdown(f"#### {text}")
 
 
 def state_badge(state: ClusterState) -> str:
