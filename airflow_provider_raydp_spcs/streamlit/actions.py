@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import streamlit as st
 
 from airflow_provider_raydp_spcs.cluster import power
@@ -11,6 +13,9 @@ from airflow_provider_raydp_spcs.cluster.look import Look
 from airflow_provider_raydp_spcs.spcs.compute_pools import MAX_NODES
 from airflow_provider_raydp_spcs.streamlit import deleting, words
 from airflow_provider_raydp_spcs.streamlit.complaints import told
+
+
+_CONFIRMING: Final = "confirming"
 
 
 def show_actions(clusters: Clusters, name: str, look: Look) -> None:
@@ -34,7 +39,9 @@ def show_actions(clusters: Clusters, name: str, look: Look) -> None:
                 power.resume(clusters, name)
                 st.rerun()
         if st.button("Delete …", icon=":material/delete:"):
-            _confirm(name)
+            st.session_state[_CONFIRMING] = name
+    if st.session_state.get(_CONFIRMING) == name:
+        _confirm(name)
 
 
 @st.fragment
@@ -51,18 +58,23 @@ def _scale(clusters: Clusters, name: str, look: Look) -> None:
                 st.rerun()
 
 
-@st.dialog("Delete this cluster?")
 def _confirm(name: str) -> None:
-    st.markdown(
-        f"All services and compute pools of **{words.plain(name)}** go, and with them what runs there. Logs and files on "
-        "stages stay. This cannot be undone."
-    )
-    typed = st.text_input(f"Type {name} to confirm")
-    with st.container(horizontal=True):
-        if st.button("Delete for good", type="primary", icon=":material/delete:"):
-            if typed.strip().upper() == name:
-                deleting.begin(name)
+    """Ask in the page itself, which stays as it is while the page looks at the cluster again."""
+    with st.container(border=True):
+        st.warning(
+            f"All services and compute pools of **{words.plain(name)}** go, and with them what runs there. Logs and files "
+            "on stages stay. This cannot be undone.",
+            icon=":material/warning:",
+        )
+        typed = st.text_input(f"Type {name} to confirm", key="delete_name")
+        with st.container(horizontal=True):
+            sure = st.button("Delete for good", type="primary", icon=":material/delete_forever:")
+            if st.button("Keep it"):
+                st.session_state.pop(_CONFIRMING)
                 st.rerun()
-            st.error("That is not the cluster's name.", icon=":material/edit:")
-        if st.button("Keep it"):
+        if sure and typed.strip().upper() == name:
+            st.session_state.pop(_CONFIRMING)
+            deleting.begin(name)
             st.rerun()
+        if sure:
+            st.error("That is not the cluster's name.", icon=":material/edit:")

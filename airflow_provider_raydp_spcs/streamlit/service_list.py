@@ -31,7 +31,8 @@ def _service(group: str, state: ServiceState) -> None:
 
 def _line(container: ContainerInfo) -> str:
     where = f"instance {container.instance_id}" if container.instance_id else "instance not placed yet"
-    more = [plain(container.message)] if container.message else []
+    told = container.message and container.message.upper() not in ("RUNNING", container.status)
+    more = [plain(container.message)] if told else []
     if container.restart_count:
         more.append(f"restarted {count(container.restart_count, 'time')}, last exit code {container.last_exit_code}")
     return f"{status_badge(container.status)} {plain(container.container_name)}, {where}{': ' if more else ''}{'; '.join(more)}"

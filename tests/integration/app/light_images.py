@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airflow_provider_raydp_spcs import ports
 
-PROGRAM = '''
+PROGRAM = """
 import http.server, os, threading
 
 ADDRESS = os.environ["SPCS_INSTANCE_ADDRESS"]
@@ -32,7 +32,7 @@ for server in servers[1:]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 print("light container of", os.environ["RAYDP_CLUSTER"], "is up", flush=True)
 servers[0].serve_forever()
-'''
+"""
 
 
 def write(folder: Path) -> Path:

@@ -198,3 +198,6 @@ class FakeClient:
 
     def current_schema(self) -> tuple[str, str]:
         return "D", "S"
+
+    def current_user_and_role(self) -> tuple[str, str]:
+        return "ALICE", "R"
