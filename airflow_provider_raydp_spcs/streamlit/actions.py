@@ -14,7 +14,6 @@ from airflow_provider_raydp_spcs.spcs.compute_pools import MAX_NODES
 from airflow_provider_raydp_spcs.streamlit import deleting, words
 from airflow_provider_raydp_spcs.streamlit.complaints import told
 
-
 _CONFIRMING: Final = "confirming"
 
 

@@ -8,15 +8,13 @@ import streamlit as st
 
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.cost import estimate
-from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.look import look_at
 from airflow_provider_raydp_spcs.cluster.preview import statements
-from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
 from airflow_provider_raydp_spcs.streamlit import making, navigation, words
 from airflow_provider_raydp_spcs.streamlit.complaints import told
-from airflow_provider_raydp_spcs.streamlit.wishes import KEEP, Checked, GroupWish, Wish, check, wish_of
+from airflow_provider_raydp_spcs.streamlit.wishes import KEEP, Checked, GroupWish, Wish, check
 
 FAMILIES: Final = [name for name, each in INSTANCE_FAMILIES.items() if each.architecture == "amd64"]
 """What the images run on."""
@@ -68,8 +66,8 @@ def _begin(text: str) -> None:
     wish = Wish()
     if text != "{}":
         try:
-            wish = wish_of(navigation.from_text(text))
-        except (SpcsError, ClusterError, ValueError) as error:
+            wish = navigation.from_text(text)
+        except navigation.UnreadableAddressError as error:
             st.warning(f"The address holds no configuration that can be read: {words.plain(str(error))}")
     st.session_state[_FORM] = text
     st.session_state[_GROUPS] = list(range(len(wish.groups)))

@@ -16,7 +16,7 @@ from airflow_provider_raydp_spcs.version import __version__
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 ROOMS: Final = ("cluster", "spcs", "streamlit")
 """What the app is made of; the rest of the package stays at home."""
-LEAVES: Final = ("__init__.py", "ports.py", "version.py", "watching.py")
+LEAVES: Final = ("__init__.py", "patience.py", "ports.py", "version.py", "watching.py")
 ENTRY: Final = "sis.py"
 AT_THE_TOP: Final = (ENTRY, "environment.yml")
 """Snowflake wants these in the app's own folder, beside the package."""

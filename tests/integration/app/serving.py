@@ -30,7 +30,8 @@ def served_app(environment: Mapping[str, str], log: Path) -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 60
         while not _answers(url):
-            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         yield url
     finally:
