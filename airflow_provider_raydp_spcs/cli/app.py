@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from airflow_provider_raydp_spcs import __version__
 from airflow_provider_raydp_spcs.cli import (
+    app_command,
     cluster_commands,
     demo_command,
     job_commands,
@@ -49,6 +50,7 @@ app.add_typer(job_commands.app, name="job")
 app.add_typer(logs_commands.app, name="logs")
 app.add_typer(local_commands.app, name="local")
 app.command(name="demo")(demo_command.demo)
+app.command(name="app")(app_command.app)
 app.command(name="reap", hidden=True)(reap_command.reap)
 
 

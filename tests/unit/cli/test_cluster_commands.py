@@ -107,10 +107,10 @@ def test_create_waits_and_answers_the_addresses(snowflake: FakeSnowflake) -> Non
     assert "Cluster C is ready." in said.err
     comment = ClusterComment.read(snowflake.services.there["C_HEAD"].comment)
     assert comment is not None
-    assert comment.owner == "ME"
+    assert comment.owner == "ALICE"
     assert comment.expiry is not None
-    again = ask("cluster", "create", "c", "--workers", "1", "--max-life", "1h", "--owner", "ME")
-    assert (again["state"], again["ready"], again["owner"]) == ("READY", True, "ME")
+    again = ask("cluster", "create", "c", "--workers", "1", "--max-life", "1h", "--owner", "ALICE")
+    assert (again["state"], again["ready"], again["owner"]) == ("READY", True, "ALICE")
     assert snowflake.calls.count("create service C_HEAD") == 1
 
 

@@ -208,4 +208,4 @@ class FakeClient:
         return "D", "S"
 
     def current_user_and_role(self) -> tuple[str, str]:
-        return "ME", "R"
+        return "ALICE", "R"
