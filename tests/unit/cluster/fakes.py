@@ -155,7 +155,7 @@ class FakeStages:
     def put(self, source: Path, target: str) -> None:
         for file in source.parent.glob(source.name):
             assert file.is_file(), "PUT takes no folders"
-            self.files_there[f"{target.removeprefix('@')}/{file.name}"] = file.read_text()
+            self.files_there[f"{target.removeprefix('@')}/{file.name}"] = file.read_text(errors="replace")
 
     def get(self, source: str, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
