@@ -30,6 +30,13 @@ class Stages:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def create(self, name: str, *, comment: str) -> None:
+        """Make an internal stage with a directory table, encrypted by the clients, where there is none of this name."""
+        self._session.execute(
+            f"CREATE STAGE IF NOT EXISTS {sql.qualified(name, 'stage')} DIRECTORY = (ENABLE = TRUE) "
+            f"COMMENT = {sql.literal(comment)}"
+        )
+
     def put(self, source: Path | str, target: str, *, overwrite: bool = True, parallel: int = 4) -> list[Row]:
         """Upload a file, or the files that a glob names, uncompressed.
 

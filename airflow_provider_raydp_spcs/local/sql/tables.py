@@ -38,6 +38,7 @@ _TABLES: Final = {
     "integrations": "name type category enabled comment created_on:t",
     "network rules": "created_on:t name database_name schema_name owner comment type mode entries_in_valuelist:n owner_role_type",
     "image repositories": "created_on:t name database_name schema_name repository_url owner owner_role_type comment encryption",
+    "streamlits": "created_on:t name database_name schema_name title owner comment query_warehouse url_id owner_role_type",
     "images": "created_on image_name tags digest image_path",
     "parameters": "key value default level description type",
 }
