@@ -112,6 +112,7 @@ class Clusters:
         deadline: float,
         poll: float = POLL_SECONDS,
         progress: Progress = lambda line: None,
+        seen: Callable[[ClusterStatus], None] = lambda status: None,
         clock: Callable[[], float] = time.time,
     ) -> ClusterStatus:
         """Wait until a cluster is ready (every service answers, every public endpoint has its address), suspended or gone.
@@ -119,6 +120,7 @@ class Clusters:
         :param deadline: seconds since 1970.
         :param poll: seconds between looks.
         :param progress: called with each line that changed since the last look.
+        :param seen: called with what each look has seen.
         :raises ClusterFailedError: a service will not come up.
         :raises ClusterNotReadyError: not in time.
         :raises ClusterNotFoundError: there is no such cluster.
@@ -127,6 +129,7 @@ class Clusters:
         while True:
             status = self.find(name)
             told = tell_changes(status, told, progress)
+            seen(status)
             if self.has_reached(status, target):
                 return status
             if clock() >= deadline:

@@ -124,6 +124,14 @@ class RayJobsClient:
         except JobNotFoundError:
             return None
 
+    def notebook_token(self) -> str:
+        """The token that opens the notebook.
+
+        :raises JobNotFoundError: no notebook runs on the head.
+        """
+        pieces = self._stream(f"{self.address.files}/notebook-token", {}, "the notebook's token")
+        return b"".join(pieces).decode().strip()
+
     def logs(self, submission_id: str) -> Iterator[bytes]:
         """The driver's whole log, in pieces."""
         return self._stream(f"{self.address.files}/logs/{submission_id}", {}, f"the log of {submission_id}")

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from airflow_provider_raydp_spcs.cli import connections, reap_command
 from airflow_provider_raydp_spcs.cli.app import app
-from airflow_provider_raydp_spcs.cli.connections import NotConnectedError, open_client
+from airflow_provider_raydp_spcs.cli.connections import open_client
+from airflow_provider_raydp_spcs.cli.exit_codes import ExitCode, NotConnectedError
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
-from airflow_provider_raydp_spcs.cluster.errors import ClustersNotReapedError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from tests.unit.cluster.fakes import FakeClient
 
@@ -66,7 +66,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
 def test_a_named_connection_is_the_connectors_own(opened: list[tuple[dict[str, Any], FakeConnection]]) -> None:
     with open_client("mine"):
         assert not opened[0][1].closed
-    assert opened[0][0] == {"connection_name": "mine"}
+    assert opened[0][0]["connection_name"] == "mine"
     assert opened[0][1].closed
 
 
@@ -103,5 +103,5 @@ def test_nothing_is_deleted_that_should_not_be(client: FakeClient, options: list
 def test_a_failure_is_the_commands_failure(client: FakeClient) -> None:
     client.services.fail_on = "OVER_HEAD"
     done = CliRunner().invoke(app, ["reap", "--connection", "mine"])
-    assert done.exit_code == 1
-    assert isinstance(done.exception, ClustersNotReapedError)
+    assert done.exit_code == ExitCode.NOT_READY
+    assert "ClustersNotReapedError: 1 of 1 clusters could not be reaped" in done.output
