@@ -36,9 +36,9 @@ class SetupNames:
     def put_into(self, text: str) -> str:
         """A file's text with these names in it; image paths stay in lower case, and get this version's tag."""
         own = asdict(self)
-        found = {field.default: own[field.name] for field in fields(self)}
-        names = {**found, **{str(old).lower(): new.lower() for old, new in found.items()}}
-        pattern = re.compile(r"(?<![\w$])(" + "|".join(map(re.escape, map(str, names))) + r")(?![\w$])")
+        found: dict[str, str] = {str(field.default): own[field.name] for field in fields(self)}
+        names = {**found, **{old.lower(): new.lower() for old, new in found.items()}}
+        pattern = re.compile(r"(?<![\w$])(" + "|".join(map(re.escape, names)) + r")(?![\w$])")
         return _TAG.sub(__version__, pattern.sub(lambda match: names[match[1]], text))
 
 

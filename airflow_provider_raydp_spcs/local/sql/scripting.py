@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from sqlglot.tokens import Token, TokenType
 
@@ -204,7 +205,7 @@ class _Reader:
     def _word(self) -> str:
         if self._at >= len(self._tokens):
             raise self._cursor_at_end()
-        return self._tokens[self._at].text.upper()
+        return str(self._tokens[self._at].text).upper()
 
     def _next(self) -> Token:
         self._word()
@@ -274,7 +275,7 @@ def _filled(text: str, scope: _Scope) -> str:
     """The statement with each ``:name`` replaced by the variable's value as a literal."""
     parts, position = [], 0
     tokens = Cursor(text).tokens
-    for colon, name in zip(tokens, tokens[1:], strict=False):
+    for colon, name in pairwise(tokens):
         if colon.token_type is TokenType.COLON and name.start == colon.end + 1 and name.text[:1].isalpha():
             literal = "'" + str(_value(scope, name.text.upper())).replace("\\", "\\\\").replace("'", "''") + "'"
             parts += [text[position : colon.start], literal]

@@ -26,7 +26,6 @@ class CreateDatabase:
         if self.replace:
             context.access.require_ownership_to_replace(context.session.role, "Database", self.name)
         _record(context, "Database", self.name)
-        _record(context, "Schema", f"{self.name}.PUBLIC")
         return None
 
 
