@@ -100,6 +100,8 @@ class _Draft:
         image = "raydp_worker" if group.is_spark else "raydp_custom_worker"
         head = service_name(self.config.name, HEAD).lower().replace("_", "-")
         env = {"RAYDP_HEAD_ADDRESS": f"{head}:{ports.GCS}"}
+        if group.labels:
+            env["RAYDP_LABELS"] = json.dumps(dict(group.labels))
         cpus = group.family.vcpus
         return self._group(
             group.name.upper(), group, image, _node_endpoints(), group.count, cpus, group.ray_resources, env

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, TypeVar
 import httpx
 
 from airflow_provider_raydp_spcs.jobs import calls
-from airflow_provider_raydp_spcs.jobs.calls import About, Call
+from airflow_provider_raydp_spcs.jobs.calls import Call, Versions
 from airflow_provider_raydp_spcs.jobs.errors import (
     JobExistsError,
     JobNotFoundError,
@@ -109,9 +109,12 @@ class RayJobsClient:
         except JobNotFoundError:
             return False
 
-    def about(self) -> About:
-        """What runs on the head."""
-        return self.call(calls.about())
+    def versions(self) -> Versions:
+        """What runs on the head.
+
+        :raises JobNotFoundError: its image is older than the question.
+        """
+        return self.call(calls.versions())
 
     def new_log(self, submission_id: str, position: int, *, finished: bool = False) -> LogPiece:
         """What a job's log holds after a position in bytes."""

@@ -56,7 +56,7 @@ def ray_arguments(settings: NodeSettings, address: str) -> list[str]:
         return [
             "--head",
             f"--port={own.gcs}",
-            f"--ray-client-server-port={own.ray_client}",
+            f"--ray-client-server-port={ports.RAY_CLIENT}",
             f"--dashboard-host={address if is_shared(address) else '0.0.0.0'}",  # noqa: S104 - the ingress comes from outside
             f"--dashboard-port={ports.DASHBOARD}",
             f"--temp-dir={settings.ray_dir}",
@@ -97,7 +97,7 @@ def ray_environment(
 
 
 def _labels(settings: NodeSettings) -> dict[str, str]:
-    return {"raydp-role": settings.role.value, "raydp-group": settings.group.lower()}
+    return {**settings.labels, "raydp-role": settings.role.value, "raydp-group": settings.group.lower()}
 
 
 def _object_store(wanted: int) -> int:

@@ -34,6 +34,10 @@ _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _HOP: Final = frozenset(
     {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
 )
+_HANDSHAKE: Final = frozenset(
+    {"sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "sec-websocket-protocol"}
+)
+"""Headers of a WebSocket's handshake, which each of both connections makes for itself."""
 _DROPPED_REQUEST: Final = frozenset({"x-sf-spcs-authorization", "sf-context-current-user"})
 _DROPPED_RESPONSE: Final = frozenset(
     {
@@ -170,11 +174,19 @@ class _Proxy:
             await incoming.close(code=1008)
             return
         query = f"?{incoming.url.query}" if incoming.url.query else ""
+        protocols = [websockets.Subprotocol(each) for each in incoming.scope.get("subprotocols", ())]
+        headers = [pair for pair in _forwarded(incoming.headers.items()) if pair[0] not in _HANDSHAKE]
         try:
             async with websockets.connect(
-                f"ws://{target}{incoming.url.path}{query}", max_size=None, open_timeout=10
+                f"ws://{target}{incoming.url.path}{query}",
+                max_size=None,
+                open_timeout=10,
+                proxy=None,
+                subprotocols=protocols or None,
+                additional_headers=headers,
+                user_agent_header=None,
             ) as outgoing:
-                await incoming.accept()
+                await incoming.accept(outgoing.subprotocol)
                 tasks = [
                     asyncio.create_task(_upwards(incoming, outgoing)),
                     asyncio.create_task(_downwards(incoming, outgoing)),

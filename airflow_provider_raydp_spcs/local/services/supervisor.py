@@ -15,7 +15,7 @@ from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState, Instance
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
-from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, place
+from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, machine_gpus, place, unschedulable
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 from airflow_provider_raydp_spcs.spcs.specification import Container
@@ -142,9 +142,12 @@ class Supervisor:
                 instance.reason = "Failed to pull image"
                 return
         demand = demand_of(service.record.specification)
-        reason = place(demand, instance_family(pool.instance_family), self._fleet.nodes(pool.name), pool.max_nodes)
+        if demand.gpus > machine_gpus():
+            reason: str | None = "GPU"
+        else:
+            reason = place(demand, instance_family(pool.instance_family), self._fleet.nodes(pool.name), pool.max_nodes)
         instance.scheduled = reason is None
-        instance.reason = f"Unschedulable due to insufficient {reason} resources" if reason else ""
+        instance.reason = unschedulable(reason) if reason else ""
 
     def _start_container(self, instance: Instance, container: Container) -> ContainerHandle:
         service = next(each for each in self._fleet.services.values() if instance in each.instances)

@@ -61,6 +61,10 @@ class FakePools:
         self.calls.append(f"drop pool {name}")
         self.there.pop(name, None)
 
+    def describe(self, name: str) -> ComputePoolInfo:
+        self.calls.append(f"describe pool {name}")
+        return self.there[name]
+
     def show(self, prefix: str = "") -> list[ComputePoolInfo]:
         return [pool for name, pool in sorted(self.there.items()) if name.startswith(prefix)]
 
