@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from airflow_provider_raydp_spcs import __version__
 from airflow_provider_raydp_spcs.cli import (
+    app_command,
     cluster_commands,
     demo_command,
     job_commands,
@@ -40,7 +41,7 @@ app = typer.Typer(
     cls=_Group,
     name="raydp-spcs",
     help="Spark on Ray (RayDP) in Snowpark Container Services.",
-    epilog="Exit codes: " + "; ".join(f"{int(code)} {meaning}" for code, meaning in MEANINGS.items()) + ".",
+    epilog="[bold]Exit codes[/]\n\n" + "\n\n".join(f"{int(code):>3}  {meaning}" for code, meaning in MEANINGS.items()),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -49,6 +50,7 @@ app.add_typer(job_commands.app, name="job")
 app.add_typer(logs_commands.app, name="logs")
 app.add_typer(local_commands.app, name="local")
 app.command(name="demo")(demo_command.demo)
+app.command(name="app")(app_command.app)
 app.command(name="reap", hidden=True)(reap_command.reap)
 
 

@@ -150,11 +150,11 @@ def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
     from airflow_provider_raydp_spcs.cli.demo.connection import connect
     from airflow_provider_raydp_spcs.spcs.errors import translate
 
-    arguments = {**ARGUMENTS, "session_parameters": dict(RESULTS_AS_JSON), **scope.overrides}
     try:
         if scope.connection == ENVIRONMENT:
-            return connect(environment, **arguments)
-        return snowflake.connector.connect(**_named(scope.connection, arguments))
+            parameters = {"session_parameters": dict(RESULTS_AS_JSON)}
+            return connect(environment, **{**ARGUMENTS, **parameters, **scope.overrides})
+        return snowflake.connector.connect(**_named(scope))
     except KeyError as error:
         msg = (
             f'{error.args[0]} is not set. For the local Snowflake: eval "$(raydp-spcs local env)". '
@@ -165,10 +165,11 @@ def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
         raise translate(error) from error
 
 
-def _named(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The connector's own connection of a name, whose values stay but for those that we set."""
+def _named(scope: Scope) -> dict[str, Any]:
+    """The connector's own connection of a name; its values win over our defaults, and what is asked for over them."""
     from snowflake.connector.config_manager import CONFIG_MANAGER
 
+    name = scope.connection
     known = CONFIG_MANAGER["connections"]
     if name not in known:
         msg = (
@@ -177,13 +178,14 @@ def _named(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         )
         raise NotConnectedError(msg)
     own = known[name].unwrap() if hasattr(known[name], "unwrap") else dict(known[name])
-    parameters = {**(own.get("session_parameters") or {}), **arguments["session_parameters"]}
-    return {**ARGUMENTS, **own, **arguments, "session_parameters": parameters, "connection_name": name}
+    parameters = {**(own.get("session_parameters") or {}), **RESULTS_AS_JSON}
+    return {**ARGUMENTS, **own, **scope.overrides, "session_parameters": parameters, "connection_name": name}
 
 
 @contextlib.contextmanager
 def _airflow(scope: Scope) -> Iterator[Snowflake]:
-    # Airflow's words go to standard output, where only answers belong.
+    # Airflow's words go to standard output, where only answers belong; and they are many.
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     with contextlib.redirect_stdout(sys.stderr):
         from airflow.sdk.exceptions import AirflowException
 
