@@ -16,6 +16,7 @@ import pytest
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, HeadAddress, JobRequest, JobStatus
@@ -107,7 +108,10 @@ def whole_cluster(local_snowflake: dict[str, str]) -> Iterator[WholeCluster]:
         clusters = Clusters(client_of(connection))
         clusters.create(CONFIG)
         try:
-            clusters.wait_for(CONFIG.name, deadline=time.time() + 240, poll=0.5)
+            try:
+                clusters.wait_for(CONFIG.name, deadline=time.time() + 420, poll=0.5)
+            except ClusterError as error:
+                pytest.fail("\n".join([str(error), *clusters.last_words(CONFIG.name, lines=60)]))
             pages = clusters.endpoints(CONFIG.name)
             yield WholeCluster(CONFIG, local_snowflake, connection, clusters, pages, session_tokens(connection))
         finally:

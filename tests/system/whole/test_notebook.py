@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from airflow_provider_raydp_spcs.node.notebook import STARTER
 from tests.system.whole.conftest import WholeCluster
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

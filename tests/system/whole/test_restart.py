@@ -12,7 +12,7 @@ from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.node.notebook import STARTER
 from tests.system.whole.conftest import WholeCluster
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 def test_notebooks_survive_and_the_token_does_not(whole_cluster: WholeCluster) -> None:
