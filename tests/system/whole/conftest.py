@@ -76,6 +76,15 @@ class WholeCluster:
             timeout=60,
         )
 
+    def notebook_token(self) -> str:
+        """The notebook's token, once Jupyter answers: a busy machine may have taken longer than the head waits for it."""
+        with self.browse("job-files") as files, self.browse("notebook") as notebook:
+            deadline = time.monotonic() + 240
+            while notebook.get("/api").status_code != 200:
+                assert time.monotonic() < deadline, "Jupyter does not answer"
+                time.sleep(0.5)
+            return files.get("/notebook-token").raise_for_status().text
+
     @property
     def trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.environment["SSL_CERT_FILE"])

@@ -22,10 +22,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def token(whole_cluster: WholeCluster) -> str:
-    with whole_cluster.browse("job-files") as files:
-        reply = files.get("/notebook-token")
-    assert reply.status_code == 200
-    return reply.text
+    return whole_cluster.notebook_token()
 
 
 @pytest.fixture(scope="module")
