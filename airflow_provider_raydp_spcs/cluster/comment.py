@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 _KEY: Final = "raydp"
 
@@ -53,3 +55,24 @@ def cluster_of(comment: str) -> str:
     """The cluster that something belongs to, by its comment; empty for what is no cluster's."""
     found = ClusterComment.read(comment)
     return found.cluster if found else ""
+
+
+class Commented(Protocol):
+    """A service or a pool, as Snowflake shows it."""
+
+    @property
+    def comment(self) -> str:
+        """Its COMMENT."""
+        ...
+
+
+T = TypeVar("T", bound=Commented)
+
+
+def by_cluster(infos: Iterable[T]) -> dict[str, list[tuple[ClusterComment, T]]]:
+    """Services or pools by the cluster that they belong to, each with its comment read; what is no cluster's is left out."""
+    found: dict[str, list[tuple[ClusterComment, T]]] = defaultdict(list)
+    for info in infos:
+        if comment := ClusterComment.read(info.comment):
+            found[comment.cluster].append((comment, info))
+    return dict(found)

@@ -43,6 +43,21 @@ class Creation:
 
         :raises ClusterConflictError, NameTakenError: found before anything is asked for.
         """
+        pool_steps, service_steps = self.steps(blueprint, pools, services)
+
+        def act() -> None:
+            self._all(pool_steps)
+            self._all(service_steps)
+
+        return act
+
+    def steps(
+        self, blueprint: Blueprint, pools: Iterable[ComputePoolInfo], services: Iterable[ServiceInfo]
+    ) -> tuple[list[Callable[[], None]], list[Callable[[], None]]]:
+        """The same as single steps, each a statement or two: for the pools, and then for the services.
+
+        :raises ClusterConflictError, NameTakenError: found before anything is asked for.
+        """
         found_pools = {pool.name: pool for pool in pools}
         found_services = {service.name: service for service in services}
         pool_steps = [self._pool_step(pool, found_pools.get(pool.name)) for pool in blueprint.pools]
@@ -50,12 +65,7 @@ class Creation:
             self._service_step(service, found_services.get(service.name.rpartition(".")[2]))
             for service in blueprint.services
         ]
-
-        def act() -> None:
-            self._all(pool_steps)
-            self._all(service_steps)
-
-        return act
+        return pool_steps, service_steps
 
     def _all(self, steps: list[Callable[[], None]]) -> None:
         with ThreadPoolExecutor(max_workers=PARALLEL) as threads:

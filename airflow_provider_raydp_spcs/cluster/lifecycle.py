@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw, service_name
+from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, cluster_of
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.creation import Creation, Progress
@@ -20,6 +20,7 @@ from airflow_provider_raydp_spcs.cluster.errors import (
     ClusterNotFoundError,
     ClusterNotReadyError,
 )
+from airflow_provider_raydp_spcs.cluster.naming import service_name
 from airflow_provider_raydp_spcs.cluster.obstacles import Obstacles
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState, not_found, overdue, tell_changes
 from airflow_provider_raydp_spcs.cluster.target import DELETE_TIMEOUT, POLL_SECONDS, Target
@@ -96,7 +97,7 @@ class Clusters:
         blueprint = self.blueprint(config, owner=owner, run=run, expires=expires)
         self.wait_while_going(config.name, progress)
         creation = Creation(self.client, config.name, progress)
-        pools, services = self.client.compute_pools.show(f"{config.name}_"), self._services(config.name)
+        pools, services = self.client.compute_pools.show(f"{config.name}_"), self.services(config.name)
         act = creation.plan(blueprint, pools, services)
         try:
             act()
@@ -113,6 +114,7 @@ class Clusters:
         deadline: float,
         poll: float = POLL_SECONDS,
         progress: Progress = lambda line: None,
+        seen: Callable[[ClusterStatus], None] = lambda status: None,
         clock: Callable[[], float] = time.time,
     ) -> ClusterStatus:
         """Wait until a cluster is ready (every service answers, every public endpoint has its address), suspended or gone.
@@ -120,6 +122,7 @@ class Clusters:
         :param deadline: seconds since 1970.
         :param poll: seconds between looks.
         :param progress: called with each line that changed since the last look.
+        :param seen: called with what each look has seen.
         :raises ClusterFailedError: a service will not come up.
         :raises ClusterNotReadyError: not in time.
         :raises ClusterNotFoundError: there is no such cluster.
@@ -128,6 +131,7 @@ class Clusters:
         while True:
             status = self.find(name)
             told = tell_changes(status, told, progress)
+            seen(status)
             if self.has_reached(status, target):
                 return status
             if clock() >= deadline:
@@ -157,7 +161,7 @@ class Clusters:
 
     def find(self, name: str) -> ClusterStatus:
         """How the cluster is, without services where there is none; containers only of services that are not up."""
-        return ClusterStatus(name.upper(), tuple(self.state_of(service) for service in self._services(name)))
+        return ClusterStatus(name.upper(), tuple(self.state_of(service) for service in self.services(name)))
 
     def all_services(self) -> list[ServiceInfo]:
         """The services of every cluster of the schema, with one statement."""
@@ -188,7 +192,7 @@ class Clusters:
         :raises ClusterNotFoundError: there is no such cluster.
         """
         head = service_name(name, "HEAD")
-        for service in self._services(name):
+        for service in self.services(name):
             if service.name == head:
                 return self.state_of(service)
         raise not_found(name)
@@ -231,7 +235,7 @@ class Clusters:
 
     def drop_services(self, name: str, progress: Progress = lambda line: None) -> list[str]:
         """Drop the cluster's services, without waiting until they are gone; answer their names."""
-        services = [service for service in self._services(name) if service.status not in GOING]
+        services = [service for service in self.services(name) if service.status not in GOING]
         for service in services:
             self.client.services.drop(service.full_name, force=True)
             progress(f"dropping service {service.name}")
@@ -261,7 +265,7 @@ class Clusters:
             return found is not None and (found.cluster, found.owner, found.run) == (name.upper(), owner, run)
 
         with contextlib.suppress(SpcsError, ClusterNotDeletedError):
-            services = [each.full_name for each in self._services(name) if is_ours(each.comment)]
+            services = [each.full_name for each in self.services(name) if is_ours(each.comment)]
             for service in services:
                 _try(partial(self.client.services.drop, service, force=True), f"service {service}", progress)
             self._wait_while_gone(services)
@@ -294,12 +298,13 @@ class Clusters:
         self._database, self._schema = database, schema
         return database, schema
 
-    def _services(self, name: str) -> list[ServiceInfo]:
+    def services(self, name: str) -> list[ServiceInfo]:
+        """The cluster's services, none where there is no such cluster."""
         found = self.client.services.show(f"{name.upper()}_", schema=".".join(self._scope()))
         return [service for service in found if _belongs(service.comment, name)]
 
     def _existing(self, name: str) -> list[ServiceInfo]:
-        services = self._services(name)
+        services = self.services(name)
         if not services:
             raise not_found(name)
         return services
@@ -327,7 +332,7 @@ class Clusters:
         """Wait until services that are being dropped are gone."""
         deadline = time.monotonic() + timeout
         told = False
-        while going := [service.name for service in self._services(name) if service.status in GOING]:
+        while going := [service.name for service in self.services(name) if service.status in GOING]:
             if not told:
                 progress(f"waiting until {', '.join(going)} is gone")
                 told = True

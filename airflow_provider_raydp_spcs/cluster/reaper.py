@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD
-from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
+from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, by_cluster
 from airflow_provider_raydp_spcs.cluster.creation import Progress
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError, ClustersNotReapedError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.cluster.naming import HEAD
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import LeaseTableMissingError, SpcsError
@@ -54,8 +53,8 @@ def find_expired(
     :param owner: look only at the clusters of this owner.
     :raises SpcsError: Snowflake refuses to show services or pools.
     """
-    services = _by_cluster(client.services.show(schema=".".join(client.current_schema())))
-    pools = _by_cluster(client.compute_pools.show())
+    services = by_cluster(client.services.show(schema=".".join(client.current_schema())))
+    pools = by_cluster(client.compute_pools.show())
     found = []
     for cluster in sorted({*services, *pools}):
         own_services, own_pools = services.get(cluster, []), pools.get(cluster, [])
@@ -109,14 +108,6 @@ def held_clusters(client: SpcsClient) -> frozenset[str]:
         return frozenset(lease.cluster for lease in client.leases.all() if lease.is_live)
     except LeaseTableMissingError:
         return frozenset()
-
-
-def _by_cluster(infos: Iterable[_Info]) -> dict[str, _Commented[_Info]]:
-    found: dict[str, _Commented[_Info]] = defaultdict(list)
-    for info in infos:
-        if comment := ClusterComment.read(info.comment):
-            found[comment.cluster].append((comment, info))
-    return dict(found)
 
 
 def _expiry(services: _Commented[ServiceInfo], now: dt.datetime, max_age: dt.timedelta | None) -> str | None:

@@ -104,7 +104,7 @@ def not_found(name: str) -> ClusterNotFoundError:
     """The error about a cluster that is not there."""
     msg = (
         f"there is no cluster {name.upper()} here, or the role may not see it. Look with SHOW SERVICES; create it with "
-        "CreateRayDPClusterOperator"
+        "CreateRayDPClusterOperator or raydp-spcs cluster create"
     )
     return ClusterNotFoundError(msg)
 

@@ -127,6 +127,14 @@ class RayJobsClient:
         except JobNotFoundError:
             return None
 
+    def notebook_token(self) -> str:
+        """The token that opens the notebook.
+
+        :raises JobNotFoundError: no notebook runs on the head.
+        """
+        pieces = self._stream(f"{self.address.files}/notebook-token", {}, "the notebook's token")
+        return b"".join(pieces).decode().strip()
+
     def logs(self, submission_id: str) -> Iterator[bytes]:
         """The driver's whole log, in pieces."""
         return self._stream(f"{self.address.files}/logs/{submission_id}", {}, f"the log of {submission_id}")
@@ -138,6 +146,14 @@ class RayJobsClient:
     def actors(self) -> list[dict[str, Any]]:
         """The actors, likewise."""
         return self.call(calls.actors())
+
+    def prometheus(self, question: str, parameters: Mapping[str, str]) -> Any:
+        """What the cluster's Prometheus answers to ``/api/v1/<question>``.
+
+        :raises JobNotFoundError: the cluster has no monitoring.
+        :raises RayUnreachableError: Prometheus does not answer.
+        """
+        return self.call(calls.prometheus(question, parameters))
 
     def node_logs(self) -> Iterator[tuple[str, str]]:
         """Address of a node and name of a log file on it, for every living node and file."""

@@ -20,7 +20,6 @@ from airflow_provider_raydp_spcs.jobs.logs import MAX_LINES, LogView
 from airflow_provider_raydp_spcs.jobs.submission import (
     TERMINAL,
     JobInfo,
-    JobRequest,
     JobStatus,
     check_runtime_env,
     submission_id,
@@ -33,6 +32,7 @@ from airflow_provider_raydp_spcs.jobs.wait import (
     look,
     overdue,
     patiently,
+    result_of,
     stop_and_wait,
     stop_at_once,
     wait_for_job,
@@ -209,10 +209,9 @@ class SubmitRayDPJobOperator(RayDPOperator):
         job: str,
         context: Context,
     ) -> None:
-        folder = f"@{self.artifacts_stage}/{application.folder(self.cluster_name)}"
-        hook.client.stages.put(application.file, folder)
+        application.upload(hook.client.stages, self.artifacts_stage, self.cluster_name)
         metadata = {key: str(value) for key, value in run_names(context).items()}
-        request = JobRequest(job, application.entrypoint(self.cluster_name, job), self.runtime_env, metadata)
+        request = application.request(self.cluster_name, job, self.runtime_env, metadata)
         self._end_if_killed(job, is_there=False)
         made = patiently(partial(client.submit, request), told=self.say, diagnose=ray.diagnose)
         # The request may have stood still while we were killed, and gone out only then.
@@ -253,8 +252,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
         return LogView(self.say, kept.save, position=kept.read(), max_lines=self.max_log_lines)
 
     def _result(self, client: RayJobsClient, ray: RayJobsHook, job: str) -> Any:
-        found = patiently(partial(client.result, job), told=self.say, diagnose=ray.diagnose)
-        return found["value"] if isinstance(found, dict) and "value" in found else found
+        return patiently(partial(result_of, client, job), told=self.say, diagnose=ray.diagnose)
 
     def _ray(self, hook: SpcsHook) -> RayJobsHook:
         from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook

@@ -9,10 +9,11 @@ from airflow_provider_raydp_spcs.spcs.privileges import ExplainingSession
 from airflow_provider_raydp_spcs.spcs.services import Services
 from airflow_provider_raydp_spcs.spcs.session import Session
 from airflow_provider_raydp_spcs.spcs.stages import Stages
+from airflow_provider_raydp_spcs.spcs.streamlit_apps import StreamlitApps
 
 
 class SpcsClient:
-    """Compute pools, services, stages, and the leases of shared clusters.
+    """Compute pools, services, stages, Streamlit apps, and the leases of shared clusters.
 
     :param session: over which statements go; see :mod:`airflow_provider_raydp_spcs.spcs.session`.
     """
@@ -22,6 +23,7 @@ class SpcsClient:
         self.compute_pools = ComputePools(explaining)
         self.services = Services(explaining)
         self.stages = Stages(explaining)
+        self.streamlit_apps = StreamlitApps(explaining)
         self.leases = Leases(session)  # explains its own
 
     def account(self) -> tuple[str, str]:
@@ -39,3 +41,13 @@ class SpcsClient:
             msg = "the session has no current database and schema; name both in the connection or in the cluster"
             raise InvalidValueError(msg)
         return str(row["d"]), str(row["s"])
+
+    def current_user_and_role(self) -> tuple[str, str]:
+        """Who the session acts for, and with which role; empty where Snowflake does not tell."""
+        (row,) = self.session.execute("SELECT CURRENT_USER() AS U, CURRENT_ROLE() AS R")
+        return str(row["u"] or ""), str(row["r"] or "")
+
+    def current_warehouse(self) -> str:
+        """Warehouse of the session; empty for none."""
+        (row,) = self.session.execute("SELECT CURRENT_WAREHOUSE() AS W")
+        return str(row["w"] or "")

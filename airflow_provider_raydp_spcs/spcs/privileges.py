@@ -50,6 +50,21 @@ def _create_service(statement: str, service: str, pool: str) -> Iterator[Grant]:
         yield Grant("USAGE", "WAREHOUSE", warehouse)
 
 
+def _create_in(privilege: str) -> Callable[[str, str], Iterator[Grant]]:
+    """For an object in a schema, made from a stage or not."""
+
+    def needed(statement: str, name: str) -> Iterator[Grant]:
+        schema = name.rpartition(".")[0]
+        yield Grant(privilege, "SCHEMA", schema or "<schema>")
+        yield from _inside(schema)
+        for stage in _found(r"FROM '@([\w$]+(?:\.[\w$]+)*)", statement):
+            yield Grant("READ", "STAGE", stage)
+        for warehouse in _found(r"QUERY_WAREHOUSE = ([\w$]+)", statement):
+            yield Grant("USAGE", "WAREHOUSE", warehouse)
+
+    return needed
+
+
 def _inside(schema: str) -> Iterator[Grant]:
     if schema:
         yield Grant("USAGE", "SCHEMA", schema)
@@ -84,6 +99,9 @@ _NEEDED: Final[Sequence[tuple[str, Callable[..., Iterator[Grant]]]]] = (
     (rf"SHOW SERVICE (?:CONTAINERS|INSTANCES) IN SERVICE {_NAME}", _on("MONITOR", "SERVICE")),
     (r"SELECT SYSTEM\$GET_SERVICE_LOGS\('([A-Z0-9_$.]+)'", _on("MONITOR", "SERVICE")),
     (rf"SHOW SERVICES .*IN SCHEMA {_NAME}", lambda statement, schema: _inside(schema)),
+    (rf"CREATE STAGE (?:IF NOT EXISTS )?{_NAME}", _create_in("CREATE STAGE")),
+    (rf"CREATE OR REPLACE STREAMLIT {_NAME}", _create_in("CREATE STREAMLIT")),
+    (rf"(?:ALTER|DROP) STREAMLIT (?:IF EXISTS )?{_NAME}", _on("OWNERSHIP", "STREAMLIT")),
     (rf"PUT .*{_STAGE}", _on("READ, WRITE", "STAGE")),
     (rf"REMOVE {_STAGE}", _on("READ, WRITE", "STAGE")),
     (rf"(?:GET|LIST) {_STAGE}", _on("READ", "STAGE")),
@@ -94,7 +112,7 @@ _MADE_BY: Final = {
     "IMAGE REPOSITORY": "CREATE IMAGE REPOSITORY IF NOT EXISTS {name};",
 }
 """What makes an object that is not there."""
-_KINDS: Final = "account|schema|database|compute pool|image repository|stage|integration|warehouse|service"
+_KINDS: Final = "account|schema|database|compute pool|image repository|stage|integration|warehouse|service|streamlit"
 _NAMED: Final = re.compile(rf"\b({_KINDS})\b '([^']*)'", re.IGNORECASE)
 
 

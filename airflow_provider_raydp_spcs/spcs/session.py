@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,22 +48,29 @@ class ConnectorSession:
 
 
 class SnowparkSession:
-    """Session over a Snowpark session, as Streamlit in Snowflake hands it out."""
+    """Session over a Snowpark session, as Streamlit in Snowflake hands it out.
+
+    Threads may share it; their statements go one after another, for inside Snowflake a session serves one at a time.
+    """
 
     def __init__(self, session: Snowpark) -> None:
         self.session = session
+        self._one_at_a_time = threading.Lock()
 
     def execute(self, sql: str, params: Sequence[object] = ()) -> list[Row]:
         """See :class:`Session`. Snowpark marks values with ``?``, so the marks are rewritten."""
+        import snowflake.connector.errors as connector_errors
         from snowflake.snowpark.exceptions import SnowparkClientException
 
         try:
-            if params:
-                text = "?".join(part.replace("%%", "%") for part in sql.split("%s"))
-                rows = self.session.sql(text, params=list(params)).collect()
-            else:
-                rows = self.session.sql(sql).collect()
-        except SnowparkClientException as error:
+            with self._one_at_a_time:
+                if params:
+                    text = "?".join(part.replace("%%", "%") for part in sql.split("%s"))
+                    rows = self.session.sql(text, params=list(params)).collect()
+                else:
+                    rows = self.session.sql(sql).collect()
+        # Snowpark wraps what the server refuses, and lets through that there is no server.
+        except (SnowparkClientException, connector_errors.Error) as error:
             raise translate(error) from error
         # Snowpark keeps the quotes of lower-case column names such as those of SHOW.
         return [{name.strip('"').lower(): value for name, value in row.as_dict().items()} for row in rows]

@@ -220,6 +220,7 @@ def test_websockets_pass_with_a_token_only(
         seen = {name.lower(): value for name, value in json.loads(socket.recv(timeout=20)).items()}
     assert (seen["cookie"], seen["origin"]) == ("own=1; other=2", f"https://{host}")
     assert "authorization" not in seen
+    assert seen["sf-context-current-user"] == environment["SNOWFLAKE_USER"]
     client.services.drop("ECHO")
 
 
