@@ -45,7 +45,17 @@ def test_the_help_needs_next_to_nothing(tmp_path: Path) -> None:
     """Whoever presses Tab or asks for help does not wait for clients and servers to be imported."""
     program = "import sys; from airflow_provider_raydp_spcs.cli.app import app; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    heavy = {"airflow", "snowflake.connector", "httpx", "ray", "yaml", "streamlit", "duckdb", "starlette", "rich.console"}
+    heavy = {
+        "airflow",
+        "snowflake.connector",
+        "httpx",
+        "ray",
+        "yaml",
+        "streamlit",
+        "duckdb",
+        "starlette",
+        "rich.console",
+    }
     assert heavy & set(found.stdout.split()) == set()
 
 
