@@ -51,6 +51,20 @@ class Platform:
         """The account's locator."""
         return self._around.facts.account
 
+    def owner(self, kind: str, name: str) -> str | None:
+        """The role that owns a pool or service; None where there is none of this name."""
+        with self._lock:
+            if kind == "Compute pool" and self._pools.has(name):
+                return self._pools.get(name).owner
+            if kind == "Service" and name in self._services and not self._services[name].deleting:
+                return self._services[name].record.owner
+        return None
+
+    def set_pool_owner(self, name: str, owner: str) -> None:
+        """Hand a pool over to another role."""
+        with self._lock:
+            self._pools.set_owner(name, owner)
+
     # -- compute pools ----------------------------------------------------------------------------------------------
 
     def has_pool(self, name: str) -> bool:
@@ -281,6 +295,13 @@ class Platform:
             record = self._fleet.service(name).record
         roles = ["ALL_ENDPOINTS_USAGE", *(role.name for role in record.specification.service_roles)]
         return [{"created_on": record.created_on, "name": role} for role in roles]
+
+    def service_roles(self, name: str) -> dict[str, tuple[str, ...]]:
+        """The service roles that a service's specification defines, with their endpoints; none where it is gone."""
+        with self._lock:
+            service = self._services.get(name)
+            roles = service.record.specification.service_roles if service else ()
+            return {role.name.upper(): tuple(role.endpoints) for role in roles}
 
     def logs(self, name: str, instance_id: str, container: str, lines: int | None) -> str:
         """Text of SYSTEM$GET_SERVICE_LOGS.

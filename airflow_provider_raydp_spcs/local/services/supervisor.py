@@ -124,7 +124,7 @@ class Supervisor:
             port = record.ingress_ports.get(endpoint.name)
             if port is None or endpoint.port is None:
                 continue
-            if not self._ingress.open(port, record.name, partial(_targets, service, endpoint.name)):
+            if not self._ingress.open(port, record.full_name, endpoint.name, partial(_targets, service, endpoint.name)):
                 # Free when it was chosen, taken by now; only then does the address of an endpoint change.
                 record.ingress_ports[endpoint.name] = self._ingress.new_port()
                 self._fleet.save(record)
