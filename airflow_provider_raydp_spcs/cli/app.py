@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from airflow_provider_raydp_spcs import __version__
-from airflow_provider_raydp_spcs.cli import demo_command, local_commands, reap_command
+from airflow_provider_raydp_spcs.cli import demo_command, doctor_command, local_commands, reap_command, setup_command
 from airflow_provider_raydp_spcs.cli.exit_codes import MEANINGS, code_of
 from airflow_provider_raydp_spcs.cli.output import explain
 
@@ -38,6 +38,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(local_commands.app, name="local")
+app.command(name="setup")(setup_command.setup)
+app.command(name="doctor")(doctor_command.doctor)
 app.command(name="demo")(demo_command.demo)
 app.command(name="reap", hidden=True)(reap_command.reap)
 
