@@ -56,7 +56,7 @@ class Platform:
         with self._lock:
             if kind == "Compute pool" and self._pools.has(name):
                 return self._pools.get(name).owner
-            if kind == "Service" and name in self._services and not self._services[name].deleting:
+            if kind == "Service" and name in self._services:
                 return self._services[name].record.owner
         return None
 
@@ -327,8 +327,9 @@ class Platform:
         """Rows of SHOW IMAGES: every image has its Dockerfile here, whatever the repository."""
         folder = "/".join(repository.lower().split("."))
         return [
-            {"image_name": name, "tags": "latest", "digest": "", "image_path": f"/{folder}/{name}:latest"}
+            {"image_name": name, "tags": tag, "digest": "", "image_path": f"/{folder}/{name}:{tag}"}
             for name in self._around.images.names()
+            for tag in [self._around.images.tag(name)]
         ]
 
     def show_families(self) -> list[dict[str, Any]]:
