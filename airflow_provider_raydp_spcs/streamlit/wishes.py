@@ -125,7 +125,7 @@ def _config(wish: Wish) -> ClusterConfig:
         ],
         query_warehouse=wish.warehouse.strip() or None,
         external_access_integrations=split(wish.integrations),
-        monitoring=MonitoringConfig.read(wish.monitoring),
+        monitoring=MonitoringConfig() if wish.monitoring else None,
         notebook=wish.notebook,
         max_life_seconds=wish.life_hours * HOUR or None,
         **idle,
