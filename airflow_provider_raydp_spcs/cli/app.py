@@ -15,10 +15,12 @@ from airflow_provider_raydp_spcs.cli import (
     app_command,
     cluster_commands,
     demo_command,
+    doctor_command,
     job_commands,
     local_commands,
     logs_commands,
     reap_command,
+    setup_command,
 )
 from airflow_provider_raydp_spcs.cli.exit_codes import MEANINGS, code_of
 from airflow_provider_raydp_spcs.cli.output import explain
@@ -49,6 +51,8 @@ app.add_typer(cluster_commands.app, name="cluster")
 app.add_typer(job_commands.app, name="job")
 app.add_typer(logs_commands.app, name="logs")
 app.add_typer(local_commands.app, name="local")
+app.command(name="setup")(setup_command.setup)
+app.command(name="doctor")(doctor_command.doctor)
 app.command(name="demo")(demo_command.demo)
 app.command(name="app")(app_command.app)
 app.command(name="reap", hidden=True)(reap_command.reap)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from airflow_provider_raydp_spcs.version import __version__
+
 _PATH: Final = re.compile(
     r"/(?P<repository>[^\s/:@]+/[^\s/:@]+/[^\s/:@]+)/(?P<name>[^\s/:@]+)(:(?P<tag>[\w.-]+))?(@sha256:[0-9a-f]+)?\Z"
 )
@@ -83,6 +85,13 @@ class ImageCatalogue:
             ListedImage(name, "latest")
             for name in sorted(path.parent.name for path in self._folder.glob("*/Dockerfile"))
         ]
+
+    def tag(self, name: str) -> str:
+        """The version of an image: its label ``org.opencontainers.image.version``, else that of the package it runs."""
+        from dockerfile_parse import DockerfileParser
+
+        parser = DockerfileParser(fileobj=io.BytesIO((self._folder / name / "Dockerfile").read_bytes()))
+        return str(parser.labels.get("org.opencontainers.image.version") or __version__)
 
     @staticmethod
     def is_valid(path: str) -> bool:

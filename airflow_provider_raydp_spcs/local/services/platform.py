@@ -64,7 +64,7 @@ class Platform:
         with self._lock:
             if kind == "Compute pool" and self._pools.has(name):
                 return self._pools.get(name).owner
-            if kind == "Service" and name in self._services and not self._services[name].deleting:
+            if kind == "Service" and name in self._services:
                 return self._services[name].record.owner
         return None
 
