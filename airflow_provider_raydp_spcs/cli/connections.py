@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -12,10 +15,9 @@ import typer
 
 from airflow_provider_raydp_spcs.cli.completion import complete_connections
 from airflow_provider_raydp_spcs.cli.exit_codes import NotConnectedError
+from airflow_provider_raydp_spcs.cli.output import Format, Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
     from airflow_provider_raydp_spcs.jobs.head import Head
     from airflow_provider_raydp_spcs.spcs.client import SpcsClient
@@ -40,12 +42,14 @@ Connection = Annotated[
         autocompletion=complete_connections,
         help="Name in your connections.toml; or airflow:ID, a connection of Airflow's; "
         "or env: the variables of 'raydp-spcs local env'.",
+        rich_help_panel="Connection",
     ),
 ]
-Database = Annotated[str | None, typer.Option(help="Instead of the connection's.", rich_help_panel="Scope")]
-Schema = Annotated[str | None, typer.Option(help="Instead of the connection's.", rich_help_panel="Scope")]
-Role = Annotated[str | None, typer.Option(help="Instead of the connection's.", rich_help_panel="Scope")]
-Warehouse = Annotated[str | None, typer.Option(help="Instead of the connection's.", rich_help_panel="Scope")]
+
+
+def _instead(what: str) -> Any:
+    text = f"{what.capitalize()} instead of the connection's."
+    return Annotated[str | None, typer.Option(f"--{what}", help=text, rich_help_panel="Connection")]
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,33 @@ class Scope:
         """What was given, as the connector names it."""
         named = {"database": self.database, "schema": self.schema, "role": self.role, "warehouse": self.warehouse}
         return {name: value for name, value in named.items() if value is not None}
+
+    def open(self) -> contextlib.AbstractContextManager[Snowflake]:
+        """See :func:`open_snowflake`."""
+        return open_snowflake(self)
+
+
+def connected(act: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options of a connection and of its output; the command's first parameter gets the scope."""
+    own = inspect.signature(act, eval_str=True)
+    options: dict[str, tuple[Any, Any]] = {"connection": (Connection, ENVIRONMENT)}
+    options |= {name: (_instead(name), None) for name in ("database", "schema", "role", "warehouse")}
+    options["output"] = (Output, Format.TABLE)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter(name, keyword, default=default, annotation=kind) for name, (kind, default) in options.items()
+    ]
+
+    @functools.wraps(act)
+    def command(**given: Any) -> None:
+        given.pop("output")
+        scope = Scope(**{name: given.pop(name) for name in options if name != "output"})
+        act(scope, **given)
+
+    parameters = [*list(own.parameters.values())[1:], *added]
+    command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
 
 
 @dataclass(frozen=True)
@@ -119,11 +150,11 @@ def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
     from airflow_provider_raydp_spcs.cli.demo.connection import connect
     from airflow_provider_raydp_spcs.spcs.errors import translate
 
-    arguments = {**ARGUMENTS, "session_parameters": dict(RESULTS_AS_JSON), **scope.overrides}
     try:
         if scope.connection == ENVIRONMENT:
-            return connect(environment, **arguments)
-        return snowflake.connector.connect(**_named(scope.connection, arguments))
+            parameters = {"session_parameters": dict(RESULTS_AS_JSON)}
+            return connect(environment, **{**ARGUMENTS, **parameters, **scope.overrides})
+        return snowflake.connector.connect(**_named(scope))
     except KeyError as error:
         msg = (
             f'{error.args[0]} is not set. For the local Snowflake: eval "$(raydp-spcs local env)". '
@@ -134,10 +165,11 @@ def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
         raise translate(error) from error
 
 
-def _named(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The connector's own connection of a name, whose values stay but for those that we set."""
+def _named(scope: Scope) -> dict[str, Any]:
+    """The connector's own connection of a name; its values win over our defaults, and what is asked for over them."""
     from snowflake.connector.config_manager import CONFIG_MANAGER
 
+    name = scope.connection
     known = CONFIG_MANAGER["connections"]
     if name not in known:
         msg = (
@@ -146,15 +178,16 @@ def _named(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         )
         raise NotConnectedError(msg)
     own = known[name].unwrap() if hasattr(known[name], "unwrap") else dict(known[name])
-    parameters = {**(own.get("session_parameters") or {}), **arguments["session_parameters"]}
-    return {**ARGUMENTS, **own, **arguments, "session_parameters": parameters, "connection_name": name}
+    parameters = {**(own.get("session_parameters") or {}), **RESULTS_AS_JSON}
+    return {**ARGUMENTS, **own, **scope.overrides, "session_parameters": parameters, "connection_name": name}
 
 
 @contextlib.contextmanager
 def _airflow(scope: Scope) -> Iterator[Snowflake]:
-    # Airflow's words go to standard output, where only answers belong.
-    with contextlib.redirect_stdout(os.sys.stderr):
-        from airflow.exceptions import AirflowException, AirflowNotFoundException
+    # Airflow's words go to standard output, where only answers belong; and they are many.
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
+    with contextlib.redirect_stdout(sys.stderr):
+        from airflow.sdk.exceptions import AirflowException
 
         from airflow_provider_raydp_spcs.hooks.ray_jobs import tokens_of
         from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
@@ -163,7 +196,7 @@ def _airflow(scope: Scope) -> Iterator[Snowflake]:
         hook = SpcsHook(snowflake_conn_id=identity, **scope.overrides)
         try:
             client = hook.client
-        except (AirflowException, AirflowNotFoundException) as error:
+        except AirflowException as error:
             msg = f"Airflow knows no usable connection {identity!r}: {error}"
             raise NotConnectedError(msg) from error
     with hook:

@@ -32,7 +32,9 @@ def bar(what: str) -> Iterator[Bar]:
 
     columns: list[Any] = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24)]
     console = Console(stderr=True, highlight=False)
-    with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True) as progress:
+    columns += [MofNCompleteColumn(), TimeElapsedColumn()]
+    # Standard output stays as it is: rich would send it to the progress' console.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         task = progress.add_task(what, total=None)
 
         def tell(line: str) -> None:

@@ -24,6 +24,7 @@ MAX_NAME: Final = 40
 """Longest name of a cluster; with the longest group behind it, it still makes a DNS label."""
 MAX_GROUP: Final = 20
 RESERVED_GROUPS: Final = frozenset({"HEAD", "PROMETHEUS", "GRAFANA", "MONITORING"})
+MAX_RETENTION_DAYS: Final = 365
 MIN_LIMIT_SECONDS: Final = 60
 MAX_LIMIT_SECONDS: Final = 31_536_000
 """Shortest and longest life and idleness that may be asked for; the longest is a year."""
@@ -137,6 +138,51 @@ class WorkerGroup(NodeConfig):
 
 
 @dataclass(frozen=True)
+class MonitoringConfig:
+    """Prometheus and Grafana beside the head.
+
+    :param instance_family: of the one node that both run on.
+    :param grafana: also run Grafana; otherwise Prometheus alone.
+    :param prometheus_image: other image than the one of this package, as a path or as a name in the image repository.
+    :param grafana_image: likewise.
+    :param retention_days: how long Prometheus keeps what it has gathered.
+    """
+
+    instance_family: str = "CPU_X64_S"
+    grafana: bool = True
+    prometheus_image: str | None = None
+    grafana_image: str | None = None
+    retention_days: int = 15
+
+    def __post_init__(self) -> None:
+        family = instance_family(self.instance_family)
+        if family.gpus:
+            msg = f"instance_family of monitoring is {family.name}, which has GPUs that nobody would use; take a CPU family"
+            raise ClusterConfigError(msg)
+        if not isinstance(self.grafana, bool):
+            msg = f"grafana of monitoring is {self.grafana!r}; allowed are True and False"
+            raise ClusterConfigError(msg)
+        sql.count(self.retention_days, "retention_days of monitoring", minimum=1, maximum=MAX_RETENTION_DAYS)
+
+    @classmethod
+    def read(cls, value: Any) -> MonitoringConfig | None:
+        """From what may be written for it: None or False for none, True for the defaults, or a mapping.
+
+        :raises ClusterConfigError: anything else.
+        """
+        if value is None or value is False:
+            return None
+        if value is True:
+            return cls()
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, Mapping):
+            return cls(**_known(cls, value, "monitoring"))
+        msg = f"monitoring is {value!r}; allowed are True, False, a MonitoringConfig, and a mapping of its values"
+        raise ClusterConfigError(msg)
+
+
+@dataclass(frozen=True)
 class ClusterConfig:
     """A cluster.
 
@@ -151,7 +197,7 @@ class ClusterConfig:
     :param logs_stage: stage for the logs.
     :param query_warehouse: warehouse of the services' own queries.
     :param external_access_integrations: through which containers reach hosts outside.
-    :param monitoring: run Prometheus and Grafana beside the head.
+    :param monitoring: run Prometheus and Grafana beside the head; True, False and a mapping are understood as well.
     :param notebook: run Jupyter Lab on the head.
     :param auto_suspend_secs: idle seconds after which the pools release their nodes.
     :param max_life_seconds: age at which the cluster is dropped, whatever runs on it; None for never.
@@ -172,7 +218,7 @@ class ClusterConfig:
     logs_stage: str = "RAYDPLOGS"
     query_warehouse: str | None = None
     external_access_integrations: Sequence[str] = ()
-    monitoring: bool = False
+    monitoring: MonitoringConfig | None = None
     notebook: bool = False
     auto_suspend_secs: int = 600
     max_life_seconds: int | None = None
@@ -184,6 +230,7 @@ class ClusterConfig:
         _check_name(self.name, "cluster name", MAX_NAME)
         object.__setattr__(self, "name", self.name.upper())
         object.__setattr__(self, "worker_groups", tuple(self.worker_groups))
+        object.__setattr__(self, "monitoring", MonitoringConfig.read(self.monitoring))
         object.__setattr__(self, "external_access_integrations", tuple(self.external_access_integrations))
         if not self.worker_groups:
             msg = f"cluster {self.name} has no worker group; give at least one, such as WorkerGroup(count=2)"
@@ -210,7 +257,7 @@ class ClusterConfig:
         """Plain values, for templates and JSON."""
 
         def plain(value: Any) -> Any:
-            if isinstance(value, NodeConfig):
+            if isinstance(value, NodeConfig | MonitoringConfig):
                 return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
             if isinstance(value, Mapping):
                 return dict(value)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw, service_name
+from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, cluster_of
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.creation import Creation, Progress
@@ -20,6 +20,7 @@ from airflow_provider_raydp_spcs.cluster.errors import (
     ClusterNotFoundError,
     ClusterNotReadyError,
 )
+from airflow_provider_raydp_spcs.cluster.naming import service_name
 from airflow_provider_raydp_spcs.cluster.obstacles import Obstacles
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState, not_found, overdue, tell_changes
 from airflow_provider_raydp_spcs.cluster.target import DELETE_TIMEOUT, POLL_SECONDS, Target

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
@@ -112,6 +113,12 @@ def marks(new: Mapping[str, int], wanted: Iterable[str]) -> Call[dict[str, int]]
 def result(submission_id: str) -> Call[Any]:
     """A job's result."""
     return Call("GET", f"/results/{submission_id}", lambda found: found, files=True)
+
+
+def prometheus(question: str, parameters: Mapping[str, str]) -> Call[Any]:
+    """A question to the cluster's Prometheus, ``/api/v1/<question>``; its answer's ``data``."""
+    path = f"/prometheus/api/v1/{question}?{urlencode(parameters)}"
+    return Call("GET", path, lambda found: found["data"], files=True)
 
 
 def _state(reply: Any) -> list[dict[str, Any]]:

@@ -147,6 +147,14 @@ class RayJobsClient:
         """The actors, likewise."""
         return self.call(calls.actors())
 
+    def prometheus(self, question: str, parameters: Mapping[str, str]) -> Any:
+        """What the cluster's Prometheus answers to ``/api/v1/<question>``.
+
+        :raises JobNotFoundError: the cluster has no monitoring.
+        :raises RayUnreachableError: Prometheus does not answer.
+        """
+        return self.call(calls.prometheus(question, parameters))
+
     def node_logs(self) -> Iterator[tuple[str, str]]:
         """Address of a node and name of a log file on it, for every living node and file."""
         for node in self.nodes():

@@ -155,7 +155,7 @@ def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Superv
         stage_folder=lambda location: stage_folder(catalogue, files, location),
         issue_token=issue_token,
     )
-    folders = Folders(paths.scratch, paths.logs)
+    folders = Folders(paths.scratch, paths.logs, paths.blocks)
     fleet = Fleet(store, Pools(store, options.provisioning_seconds))
     fleet.load()
     ingress = Ingress(made.server, Gate(user_of, may_enter, sign_in.browser_token, USER))

@@ -9,12 +9,16 @@ position up to which it knows a log and gets what is new, for any number of jobs
 - ``GET /logs/<job>`` → the whole log
 - ``GET /results/<job>`` → the job's result, 404 where it has none
 - ``GET /notebook-token`` → the notebook's token as text, 404 where no notebook runs
+- ``GET /spark-targets`` and ``GET /prometheus/…``: see :mod:`~airflow_provider_raydp_spcs.node.spark_targets` and
+  :mod:`~airflow_provider_raydp_spcs.node.prometheus_door`
 """
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -23,7 +27,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.node import prometheus_door
 from airflow_provider_raydp_spcs.node.marks import Marks
+from airflow_provider_raydp_spcs.node.spark_targets import spark_targets
 from airflow_provider_raydp_spcs.node.versions import versions
 
 WINDOW_BYTES: Final = 1024 * 1024
@@ -37,11 +43,14 @@ Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 _JOB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
-def serve(address: str, ray_dir: Path, notebook_token: str | None = None) -> ThreadingHTTPServer:
+def serve(
+    address: str, ray_dir: Path, notebook_token: str | None = None, prometheus: str | None = None
+) -> ThreadingHTTPServer:
     """Answer from a thread of its own.
 
     :param ray_dir: Ray's temporary folder, with its logs and our results below it.
     :param notebook_token: given to whoever asks; only who has passed Snowflake's sign-in can.
+    :param prometheus: where Prometheus answers; None where the cluster has none.
     """
     files = JobFiles(ray_dir)
     answers: dict[str, Answer] = {"/logs": files.new_texts, "/marks": partial(_marks, Marks())}
@@ -55,6 +64,10 @@ def serve(address: str, ray_dir: Path, notebook_token: str | None = None) -> Thr
                 self._json(200, versions())
             elif self.path == "/notebook-token" and notebook_token is not None:
                 self._secret(notebook_token)
+            elif self.path == "/spark-targets":
+                self._json(200, spark_targets(ray_dir))
+            elif kind == "prometheus":
+                self._prometheus()
             elif kind == "logs" and (log := files.log(name)) is not None and log.is_file():
                 self._file(log, "text/plain; charset=utf-8")
             elif kind == "results" and (result := files.result(name)) is not None and result.is_file():
@@ -81,6 +94,15 @@ def serve(address: str, ray_dir: Path, notebook_token: str | None = None) -> Thr
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _prometheus(self) -> None:
+            with prometheus_door.ask(prometheus, self.path) as (status, answer):
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                # Its length is not known before its end, so the connection's end ends it.
+                self.send_header("Connection", "close")
+                self.end_headers()
+                shutil.copyfileobj(io.BytesIO(answer) if isinstance(answer, bytes) else answer, self.wfile)
 
         def _secret(self, text: str) -> None:
             self.send_response(200)

@@ -17,7 +17,7 @@ from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node.address import is_shared
 
 # Between the last port on which Ray Client's proxy starts its servers and the first that the kernel hands out.
-_FIRST, _LAST, _BLOCK = 24_000, 32_760, 7
+_FIRST, _LAST, _BLOCK = 24_000, 32_760, 9
 _BLOCKS: Final = (_LAST - _FIRST) // _BLOCK
 
 
@@ -32,6 +32,8 @@ class NodePorts:
     agent_listen: int
     metrics: int
     runtime_env_agent: int
+    autoscaler_metrics: int
+    dashboard_metrics: int
     worker_ports: tuple[int, int] | None
 
 
@@ -46,6 +48,8 @@ def node_ports(address: str) -> NodePorts:
             agent_listen=ports.DASHBOARD_AGENT_LISTEN,
             metrics=ports.METRICS_EXPORT,
             runtime_env_agent=ports.RUNTIME_ENV_AGENT,
+            autoscaler_metrics=ports.AUTOSCALER_METRICS,
+            dashboard_metrics=ports.DASHBOARD_METRICS,
             worker_ports=ports.WORKER_PORTS,
         )
     first = _FIRST + _BLOCK * (int(ipaddress.ip_address(address)) % _BLOCKS)

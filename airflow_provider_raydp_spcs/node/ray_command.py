@@ -11,9 +11,12 @@ from typing import Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node.address import VARIABLE, is_shared
+from airflow_provider_raydp_spcs.node.dashboard_proxy import dashboard_environment
 from airflow_provider_raydp_spcs.node.job_files import RESULTS
 from airflow_provider_raydp_spcs.node.node_ports import head_gcs, node_ports
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
+from airflow_provider_raydp_spcs.node.spark_targets import DRIVERS
+from airflow_provider_raydp_spcs.runtime import drivers
 
 _SHM: Final = Path("/dev/shm")  # noqa: S108 - where Ray keeps its object store
 _SHM_SHARE: Final = 0.9
@@ -89,10 +92,21 @@ def ray_environment(
         # Spark would otherwise ask the host name, which on a machine with several nodes is the same for all.
         "SPARK_LOCAL_IP": address,
         "RAYDP_RESULTS_DIR": str(settings.ray_dir / RESULTS),
+        drivers.VARIABLE: str(settings.ray_dir / DRIVERS),
         VARIABLE: address,
         "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONUNBUFFERED": "1",
-        **(_HEALTH_CHECKS if settings.role is Role.HEAD else {}),
+        **(_head_environment(address, base) if settings.role is Role.HEAD else {}),
+    }
+
+
+def _head_environment(address: str, base: Mapping[str, str]) -> dict[str, str]:
+    own = node_ports(address)
+    return {
+        **_HEALTH_CHECKS,
+        **dashboard_environment(base),
+        "AUTOSCALER_METRIC_PORT": str(own.autoscaler_metrics),
+        "DASHBOARD_METRIC_PORT": str(own.dashboard_metrics),
     }
 
 

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from airflow_provider_raydp_spcs.cluster.endpoints import NOTEBOOK
-from airflow_provider_raydp_spcs.node import health, job_files, lifetime
+from airflow_provider_raydp_spcs.node import dashboard_proxy, health, job_files, lifetime
 from airflow_provider_raydp_spcs.node.address import own_address
 from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, NodeError
 from airflow_provider_raydp_spcs.node.java import find_java, write_jvm_options
@@ -27,6 +28,10 @@ from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 _STOP_SECONDS = 20
 """Within the 30 s that the platform leaves between SIGTERM and SIGKILL (SPCS reference 2.3)."""
 _TAIL_LINES = 15
+
+
+class _Server(Protocol):
+    def shutdown(self) -> None: ...
 
 
 def run(role: Role) -> int:
@@ -49,10 +54,13 @@ def _run(settings: NodeSettings) -> int:
     def is_ready() -> bool:
         return health.ray_is_ready(settings, address) and (notebook is None or notebook.settled())
 
-    servers = [health.serve(address, is_ready)]
+    servers: list[_Server] = [health.serve(address, is_ready)]
     if settings.role is Role.HEAD:
         (settings.ray_dir / job_files.RESULTS).mkdir(mode=0o700, exist_ok=True)
-        servers.append(job_files.serve(address, settings.ray_dir, notebook.token if notebook else None))
+        token = notebook.token if notebook else None
+        servers.append(job_files.serve(address, settings.ray_dir, token, os.environ.get("RAYDP_PROMETHEUS")))
+        if grafana := os.environ.get("RAYDP_GRAFANA"):
+            servers.append(dashboard_proxy.serve(address, grafana))
     try:
         if settings.head_address is not None:
             wait_for_head(settings.head_address, settings.head_timeout)

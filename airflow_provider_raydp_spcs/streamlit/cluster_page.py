@@ -117,4 +117,8 @@ def _situation(look: Look, name: str) -> tuple[object, ...]:
         for state in look.status.services
         for each in state.containers
     ]
-    return look.summary.state, look.is_incomplete, _is_calm(look, name), tuple(look.groups), tuple(sorted(containers))
+    return look.summary.state, look.is_incomplete, _is_calm(look, name), _targets(look), tuple(sorted(containers))
+
+
+def _targets(look: Look) -> tuple[tuple[str, int], ...]:
+    return tuple((group, state.service.target_instances) for group, state in look.groups.items())

@@ -10,6 +10,7 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.look import Look
 from airflow_provider_raydp_spcs.spcs.errors import StatementFailedError
 from airflow_provider_raydp_spcs.streamlit.complaints import told
+from airflow_provider_raydp_spcs.streamlit.words import heading
 
 LINES: Final = (100, 1000, 10_000)
 
@@ -25,7 +26,7 @@ def show_logs(clusters: Clusters, look: Look) -> None:
     }
     if not containers:
         return
-    st.subheader("Logs", anchor=False)
+    heading("Logs")
     left, right = st.columns([3, 1])
     chosen = left.selectbox("Container", list(containers), key="logs_container")
     lines = right.selectbox("Last lines", LINES, key="logs_lines")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 import streamlit as st
 
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
@@ -9,11 +12,20 @@ from airflow_provider_raydp_spcs.streamlit import cluster_page, create_page, nav
 from airflow_provider_raydp_spcs.streamlit.complaints import told
 from airflow_provider_raydp_spcs.streamlit.connecting import open_client
 
+TURN_SECONDS: Final = 0.2
+"""For how long a page that is left shows nothing: so long the browser needs to see it and to go back to the top."""
+
 
 def show() -> None:
     """Show the page that the address names."""
     st.set_page_config(page_title="RayDP clusters", page_icon=":material/hub:", layout="centered")
-    with told():
+    body = st.empty()
+    page = (navigation.current_cluster(), navigation.wanted() is None)
+    if st.session_state.setdefault("page", page) != page:
+        st.session_state["page"] = page
+        body.empty()
+        time.sleep(TURN_SECONDS)
+    with body.container(), told():
         clusters = Clusters(open_client())
         if navigation.current_cluster() or navigation.wanted() is None:
             create_page.forget()

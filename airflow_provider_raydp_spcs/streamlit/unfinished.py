@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD
 from airflow_provider_raydp_spcs.cluster.config import RESERVED_GROUPS, ClusterConfig, HeadConfig, WorkerGroup
-from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.look import Look
-from airflow_provider_raydp_spcs.spcs.errors import SpcsError
+from airflow_provider_raydp_spcs.cluster.naming import HEAD
 from airflow_provider_raydp_spcs.streamlit import deleting, making, navigation
 from airflow_provider_raydp_spcs.streamlit.making import Making
+from airflow_provider_raydp_spcs.streamlit.wishes import check
 
 
 def offer(name: str, look: Look, made: Making | None) -> None:
@@ -43,8 +42,8 @@ def _go_on(name: str, look: Look, made: Making | None) -> None:
         making.begin(made.config)
         st.rerun()
     try:
-        config = navigation.from_text(navigation.wanted() or "")
-    except (SpcsError, ClusterError, ValueError):
+        config = check(navigation.from_text(navigation.wanted() or "")).config
+    except navigation.UnreadableAddressError:
         config = None
     if config is not None and config.name == name:
         making.begin(config)

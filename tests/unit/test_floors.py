@@ -29,9 +29,10 @@ ALLOWED: dict[str, set[str]] = {
     "decorators": {"operators", "jobs"},
     "task_groups": {"operators", "cluster"},
     "plugin": {"operators", "decorators", "links"},
-    "cli": {"hooks", "cluster", "jobs", "local", "spcs", "node"},
+    "streamlit": {"cluster", "spcs"},
+    "cli": {"hooks", "cluster", "jobs", "local", "spcs", "node", "streamlit"},
 }
-WITHOUT_AIRFLOW = {"spcs", "cluster", "jobs", "node", "runtime", "local"}
+WITHOUT_AIRFLOW = {"streamlit", "spcs", "cluster", "jobs", "node", "runtime", "local"}
 MAX_LINES = 400
 
 

@@ -167,15 +167,17 @@ class _Proxy:
     async def websocket(self, incoming: WebSocket) -> None:
         import websockets
 
+        user = self._user(incoming)
         foreign = _by_cookie_only(incoming) and is_foreign(incoming)
-        refused = self._user(incoming) is None or foreign or self._is_refused(incoming)
+        refused = user is None or foreign or self._is_refused(incoming)
         target = None if refused else self._target()
-        if target is None:
+        if user is None or target is None:
             await incoming.close(code=1008)
             return
         query = f"?{incoming.url.query}" if incoming.url.query else ""
         protocols = [websockets.Subprotocol(each) for each in incoming.scope.get("subprotocols", ())]
         headers = [pair for pair in _forwarded(incoming.headers.items()) if pair[0] not in _HANDSHAKE]
+        headers.append(("sf-context-current-user", user))
         try:
             async with websockets.connect(
                 f"ws://{target}{incoming.url.path}{query}",

@@ -49,6 +49,11 @@ class Supervisor:
             logger.warning("ended %d processes that an earlier server left behind", swept)
         shutil.rmtree(self._folders.scratch, ignore_errors=True)
         self._folders.scratch.mkdir(mode=0o700, parents=True)
+        # A server that was killed may have dropped services without their volumes.
+        self._folders.blocks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in self._folders.blocks.iterdir():
+            if folder.name not in self._fleet.services:
+                shutil.rmtree(folder, ignore_errors=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -87,7 +92,8 @@ class Supervisor:
                 if not service.leaving:
                     del self._fleet.services[name]
                     self._ingress.close_ports(service.record.ingress_ports.values())
-                    shutil.rmtree(self._folders.logs / name, ignore_errors=True)
+                    for folder in (self._folders.logs, self._folders.blocks):
+                        shutil.rmtree(folder / name, ignore_errors=True)
                 continue
             self._reconcile(service)
             if renew:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import ssl
 import tempfile
 import time
@@ -15,7 +16,7 @@ import httpx
 import pytest
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
-from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, MonitoringConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, HeadAddress, JobRequest, JobStatus
@@ -36,6 +37,8 @@ CONFIG = ClusterConfig(
     ],
     query_warehouse="RAYDP_SIS_XSW",
     notebook=True,
+    # No Grafana server can be had for tests; what it would show is checked without it.
+    monitoring=MonitoringConfig(grafana=False) if shutil.which("prometheus") else None,
 )
 
 

@@ -79,6 +79,7 @@ class FakeHead:
         self.package = __version__
         self.on_post: Callable[[], None] = lambda: None
         self.node_logs: dict[str, list[str]] = {}
+        self.notebook_token: str | None = None
         self.marks = Marks()
         self._lock = threading.RLock()
         head = self
@@ -177,6 +178,8 @@ class FakeHead:
                 return 200, self.jobs[name].log
             case "GET", ["results", name] if name in self.jobs and self.jobs[name].result is not _NO_RESULT:
                 return 200, self.jobs[name].result
+            case "GET", ["notebook-token"] if self.notebook_token:
+                return 200, self.notebook_token
             case "GET", ["version"] if self.package:
                 return 200, {"python": self.python, "package": self.package}
             case "GET", ["api", "v0", "nodes"]:

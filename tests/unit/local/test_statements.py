@@ -63,7 +63,9 @@ class Account:
             lambda service, role: "token",
         )
         fleet = Fleet(store, Pools(store, 0))
-        platform = Platform(fleet, FakeIngress(), Folders(folder / "x", folder / "logs"), surroundings)  # type: ignore[arg-type]
+        platform = Platform(
+            fleet, FakeIngress(), Folders(folder / "x", folder / "logs", folder / "blocks"), surroundings
+        )  # type: ignore[arg-type]
         self.dispatcher = Dispatcher(platform, self.catalogue, self.files)
         self.session = SessionFacts("RAYDP", "ACCOUNTADMIN", "DB", "S")
 

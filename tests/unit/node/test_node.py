@@ -71,8 +71,10 @@ def test_on_shared_loopback_no_two_neighbours_share_a_port() -> None:
             found.agent_listen,
             found.metrics,
             found.runtime_env_agent,
+            found.autoscaler_metrics,
+            found.dashboard_metrics,
         }
-        assert len(own) == 7
+        assert len(own) == 9
         assert not own & seen
         assert RAY_CLIENT_SERVERS < min(own) <= max(own) < ports.EPHEMERAL[0]
         seen |= own
