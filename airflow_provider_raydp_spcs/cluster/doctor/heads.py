@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD, service_name
+from airflow_provider_raydp_spcs.cluster.naming import HEAD, service_name
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
 from airflow_provider_raydp_spcs.cluster.doctor.findings import Finding, HeadAnswer, Mender, Patient, error, ok, warning
 from airflow_provider_raydp_spcs.cluster.endpoints import JOB_FILES
