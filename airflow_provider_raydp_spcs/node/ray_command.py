@@ -31,6 +31,10 @@ _HEALTH_CHECKS: Final = {
 }
 
 
+# On a busy node 30 s are too few for a raylet's agents to start, and then it gives up.
+_PATIENCE: Final = {"RAY_agent_register_timeout_ms": "120000"}
+
+
 def ray_arguments(settings: NodeSettings, address: str) -> list[str]:
     """Arguments of ``ray start`` with every port that others may need pinned."""
     own = node_ports(address)
@@ -96,6 +100,7 @@ def ray_environment(
         VARIABLE: address,
         "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONUNBUFFERED": "1",
+        **_PATIENCE,
         **(_head_environment(address, base) if settings.role is Role.HEAD else {}),
     }
 

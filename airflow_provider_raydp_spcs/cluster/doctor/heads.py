@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from airflow_provider_raydp_spcs.cluster.naming import HEAD, service_name
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
 from airflow_provider_raydp_spcs.cluster.doctor.findings import Finding, HeadAnswer, Mender, Patient, error, ok, warning
 from airflow_provider_raydp_spcs.cluster.endpoints import JOB_FILES
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.cluster.naming import HEAD, service_name
 from airflow_provider_raydp_spcs.spcs.service_info import UP, ServiceInfo
 from airflow_provider_raydp_spcs.version import __version__
 
