@@ -16,6 +16,7 @@ HOPELESS: Final[tuple[type[Exception], ...]] = (
     spcs.AuthenticationError,
     spcs.InsufficientPrivilegesError,
     spcs.InvalidIdentifierError,
+    spcs.ImageNotUsableError,
     spcs.InvalidSpecificationError,
     spcs.InvalidValueError,
     spcs.LeaseTableMissingError,

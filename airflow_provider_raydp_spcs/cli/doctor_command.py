@@ -10,7 +10,7 @@ import typer
 
 from airflow_provider_raydp_spcs.cli.connections import ENVIRONMENT, Connection, Scope, open_snowflake
 from airflow_provider_raydp_spcs.cli.output import Format, Output, answer
-from airflow_provider_raydp_spcs.cli.setup_command import DATABASE, ROLE, SCHEMA, WAREHOUSE
+from airflow_provider_raydp_spcs.cli.setup_command import DATABASE, INTEGRATION, ROLE, SCHEMA, WAREHOUSE
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.cluster.doctor.findings import Finding, HeadAnswer, Probe
@@ -27,6 +27,7 @@ def doctor(
     database: Annotated[str, typer.Option(help="Its database.", rich_help_panel="Names")] = DATABASE,
     schema: Annotated[str, typer.Option(help="Its schema.", rich_help_panel="Names")] = SCHEMA,
     warehouse: Annotated[str, typer.Option(help="Its warehouse.", rich_help_panel="Names")] = WAREHOUSE,
+    integration: Annotated[str, typer.Option(help="Its integration.", rich_help_panel="Names")] = INTEGRATION,
     local: Annotated[
         bool, typer.Option("--local", help="This machine as well: can it run the local Snowflake and the demo?")
     ] = False,
@@ -38,7 +39,7 @@ def doctor(
     from airflow_provider_raydp_spcs.cluster.doctor.examination import is_healthy
     from airflow_provider_raydp_spcs.spcs.scripts import SetupNames
 
-    names = SetupNames(role, database, schema, warehouse)
+    names = SetupNames(role, database, schema, warehouse, integration)
     found = list(_of_account(connection, names))
     if local:
         from airflow_provider_raydp_spcs.cli.doctor_machine import examine_machine

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.spcs.session import Session
 
 ROLE, DATABASE, SCHEMA, WAREHOUSE = "RAYDP_SIS_ROLE", "RAYDP_SIS_DB", "RAYDP_SIS_CORE_SCHEMA", "RAYDP_SIS_XSW"
+INTEGRATION = "RAYDP_ACCESS_INTEGRATION"
 """What the files make where nothing else is asked for."""
 
 
@@ -38,6 +39,9 @@ def setup(
     database: Annotated[str, typer.Option(help="Name of the database.", rich_help_panel="Names")] = DATABASE,
     schema: Annotated[str, typer.Option(help="Name of the schema.", rich_help_panel="Names")] = SCHEMA,
     warehouse: Annotated[str, typer.Option(help="Name of the warehouse.", rich_help_panel="Names")] = WAREHOUSE,
+    integration: Annotated[
+        str, typer.Option(help="Name of the external access integration.", rich_help_panel="Names")
+    ] = INTEGRATION,
     connection: Connection = ENVIRONMENT,
     output: Output = Format.TABLE,
 ) -> None:
@@ -46,7 +50,7 @@ def setup(
     from airflow_provider_raydp_spcs.cluster.doctor import setup as files
     from airflow_provider_raydp_spcs.spcs.scripts import SetupNames
 
-    names = SetupNames(role, database, schema, warehouse)
+    names = SetupNames(role, database, schema, warehouse, integration)
     if teardown:
         chosen = [files.TEARDOWN]
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_provider_raydp_spcs.cluster.doctor.findings import Finding, Mender, Patient, error, ok, warning
-from airflow_provider_raydp_spcs.cluster.doctor.setup import INTEGRATION, STAGES
+from airflow_provider_raydp_spcs.cluster.doctor.setup import STAGES
 from airflow_provider_raydp_spcs.spcs.errors import InsufficientPrivilegesError, LeaseTableMissingError
 
 
@@ -51,14 +51,15 @@ def leases(patient: Patient) -> Iterator[Finding]:
 
 def integration(patient: Patient) -> Iterator[Finding]:
     """The way out for containers; only jobs that fetch things at run time need it."""
-    found = patient.inspection.integration(INTEGRATION)
+    name = patient.setup.names.integration
+    found = patient.inspection.integration(name)
     if found is None:
         rule = patient.setup.statement("CREATE OR ALTER NETWORK RULE RAYDP_PACKAGES_RULE")
-        make = patient.setup.statement(f"CREATE OR REPLACE EXTERNAL ACCESS INTEGRATION {INTEGRATION}")
-        what = f"the integration {INTEGRATION} is not there: jobs cannot reach hosts outside through it"
+        make = patient.setup.statement(f"CREATE OR REPLACE EXTERNAL ACCESS INTEGRATION {name}")
+        what = f"the integration {name} is not there: jobs cannot reach hosts outside through it"
         yield warning("integrations", what, f"{rule}\n{make}")
     elif not found.enabled:
-        what = f"the integration {INTEGRATION} is switched off"
-        yield warning("integrations", what, f"ALTER EXTERNAL ACCESS INTEGRATION {INTEGRATION} SET ENABLED = TRUE;")
+        what = f"the integration {name} is switched off"
+        yield warning("integrations", what, f"ALTER EXTERNAL ACCESS INTEGRATION {name} SET ENABLED = TRUE;")
     else:
-        yield ok("integrations", f"{INTEGRATION} lets containers out")
+        yield ok("integrations", f"{name} lets containers out")

@@ -20,7 +20,6 @@ ADMIN, USER, SMOKE_TEST, TEARDOWN = (
 """The files, in the order in which they are used."""
 REPOSITORY: Final = "RAYDP_SIS_IMAGE_REPO"
 STAGES: Final = ("RAYDP_ARTIFACTS", "RAYDPLOGS", "RAYDP_YAMLSPECS")
-INTEGRATION: Final = "RAYDP_ACCESS_INTEGRATION"
 _GRANT: Final = re.compile(
     r"GRANT (?!ROLE )(.+?)\s+ON (ACCOUNT|WAREHOUSE|DATABASE|SCHEMA)\s*(\S*)\s+TO ROLE", re.DOTALL
 )

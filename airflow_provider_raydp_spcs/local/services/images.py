@@ -82,7 +82,7 @@ class ImageCatalogue:
         """Every image that has its Dockerfile here, whatever the repository."""
         del repository
         return [
-            ListedImage(name, "latest")
+            ListedImage(name, self.tag(name))
             for name in sorted(path.parent.name for path in self._folder.glob("*/Dockerfile"))
         ]
 
