@@ -69,6 +69,7 @@ def _serve(port: int, connection: str, *, headless: bool) -> int:
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
+        "theme.primaryColor": "#1A6CE7",
     }
     arguments = [word for key, value in options.items() for word in (f"--{key}", str(value))]
     # Which connection goes by the environment; secrets are in the connection's own place, never among arguments.

@@ -49,8 +49,10 @@ def _live(clusters: Clusters, name: str, first: Look) -> None:
             elif made:
                 if making.go_on(clusters, made):
                     st.rerun()
-            elif look.summary is None:
+            elif look.summary is None and navigation.wanted() is None:
                 _gone(name)
+            elif look.summary is not None and not look.is_incomplete:
+                navigation.forget_wanted()
         if _situation(look, name) != _situation(first, name):
             st.rerun()
         if look.summary is not None:
