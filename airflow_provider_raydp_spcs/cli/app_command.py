@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from airflow_provider_raydp_spcs.cli.connections import ENVIRONMENT, open_client
 from airflow_provider_raydp_spcs.cli.output import console
+
+_THEME: Final = {"STREAMLIT_THEME_LIGHT_PRIMARY_COLOR": "#1A6CE7", "STREAMLIT_THEME_DARK_PRIMARY_COLOR": "#3B82F6"}
+"""Light or dark is the browser's choice. Streamlit versions that do not know these take their own colour."""
 
 
 class AppPackagesMissingError(Exception):
@@ -69,9 +72,12 @@ def _serve(port: int, connection: str, *, headless: bool) -> int:
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
-        "theme.primaryColor": "#1A6CE7",
     }
     arguments = [word for key, value in options.items() for word in (f"--{key}", str(value))]
     # Which connection goes by the environment; secrets are in the connection's own place, never among arguments.
-    environment = {**os.environ, **({} if connection == ENVIRONMENT else {"RAYDP_SPCS_APP_CONNECTION": connection})}
+    environment = {
+        **os.environ,
+        **_THEME,
+        **({} if connection == ENVIRONMENT else {"RAYDP_SPCS_APP_CONNECTION": connection}),
+    }
     return subprocess.call([sys.executable, "-m", "streamlit", "run", str(entry), *arguments], env=environment)

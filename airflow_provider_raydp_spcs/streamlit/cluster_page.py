@@ -17,7 +17,7 @@ from airflow_provider_raydp_spcs.streamlit.container_logs import show_logs
 from airflow_provider_raydp_spcs.streamlit.service_list import show_services
 
 QUICK_SECONDS: Final = 2
-CALM_SECONDS: Final = 15
+CALM_SECONDS: Final = 10
 """Between looks while something is changing, and while nothing is."""
 CALM: Final = frozenset({ClusterState.SUSPENDED, ClusterState.FAILED, ClusterState.LEFT_OVER})
 

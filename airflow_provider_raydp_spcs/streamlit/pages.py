@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.streamlit import cluster_page, create_page, navigation, overview
@@ -19,13 +20,7 @@ TURN_SECONDS: Final = 0.2
 def show() -> None:
     """Show the page that the address names."""
     st.set_page_config(page_title="RayDP clusters", page_icon=":material/hub:", layout="centered")
-    body = st.empty()
-    page = (navigation.current_cluster(), navigation.wanted() is None)
-    if st.session_state.setdefault("page", page) != page:
-        st.session_state["page"] = page
-        body.empty()
-        time.sleep(TURN_SECONDS)
-    with body.container(), told():
+    with _body(), told():
         clusters = Clusters(open_client())
         if navigation.current_cluster() or navigation.wanted() is None:
             create_page.forget()
@@ -35,3 +30,14 @@ def show() -> None:
             create_page.show(clusters)
         else:
             overview.show(clusters)
+
+
+def _body() -> DeltaGenerator:
+    """Where the page goes. A page that was just turned to begins at its top, so the one before is emptied first."""
+    page = (navigation.current_cluster(), navigation.wanted() is None or navigation.current_cluster() != "")
+    if st.session_state.setdefault("page", page) == page:
+        return st.container()
+    st.session_state["page"] = page
+    place = st.empty()
+    time.sleep(TURN_SECONDS)
+    return place.container()
