@@ -13,7 +13,7 @@ import typer
 from airflow_provider_raydp_spcs.cli.connections import ENVIRONMENT, open_client
 from airflow_provider_raydp_spcs.cli.output import console
 
-_THEME: Final = {"STREAMLIT_THEME_LIGHT_PRIMARY_COLOR": "#1A6CE7", "STREAMLIT_THEME_DARK_PRIMARY_COLOR": "#3B82F6"}
+_THEME: Final = {"STREAMLIT_THEME_LIGHT_PRIMARY_COLOR": "#1A6CE7", "STREAMLIT_THEME_DARK_PRIMARY_COLOR": "#1A6CE7"}
 """Light or dark is the browser's choice. Streamlit versions that do not know these take their own colour."""
 
 
