@@ -33,6 +33,7 @@ HOPELESS: Final[tuple[type[Exception], ...]] = (
     jobs.NotPicklableError,
     jobs.NotSignedInError,
     jobs.PythonMismatchError,
+    jobs.VersionMismatchError,
 )
 """Credentials, privileges, specifications, names and input: another try ends the same."""
 PASSING: Final[tuple[type[Exception], ...]] = (

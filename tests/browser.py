@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.programs import needed
 
 TIMEOUT = 30_000
 """Milliseconds that a page may take to show what is waited for; machines that run tests are busy."""
@@ -17,14 +17,8 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def chromium() -> str:
-    """Where Chromium is. Without it a test skips on a user's machine, and fails where RAYDP_REQUIRE_EXTRAS is set, as in CI."""
-    for program in PROGRAMS:
-        if found := shutil.which(program):
-            return found
-    missing = f"none of {', '.join(PROGRAMS)} is installed (Debian: apt-get install chromium)"
-    if os.environ.get("RAYDP_REQUIRE_EXTRAS"):
-        pytest.fail(missing)
-    pytest.skip(missing)
+    """Where Chromium is; see :func:`~tests.programs.needed`."""
+    return needed(*PROGRAMS, package="chromium")
 
 
 class Pages:

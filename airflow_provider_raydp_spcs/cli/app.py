@@ -5,24 +5,53 @@ Commands hold no logic of their own; they read options, call the rooms below and
 
 from __future__ import annotations
 
-import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from airflow_provider_raydp_spcs import __version__
-from airflow_provider_raydp_spcs.cli import app_command, demo_command, local_commands, reap_command
+from airflow_provider_raydp_spcs.cli import (
+    app_command,
+    cluster_commands,
+    demo_command,
+    job_commands,
+    local_commands,
+    logs_commands,
+    reap_command,
+)
+from airflow_provider_raydp_spcs.cli.exit_codes import MEANINGS, code_of
 from airflow_provider_raydp_spcs.cli.output import explain
 
+
+class _Group(TyperGroup):
+    """Tells what went wrong in words, and with an exit code of its own (see ``cli.exit_codes``)."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """See the base class."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if not explain(error):
+                raise
+            raise typer.Exit(int(code_of(error))) from error
+
+
 app = typer.Typer(
+    cls=_Group,
     name="raydp-spcs",
     help="Spark on Ray (RayDP) in Snowpark Container Services.",
+    epilog="[bold]Exit codes[/]\n\n" + "\n\n".join(f"{int(code):>3}  {meaning}" for code, meaning in MEANINGS.items()),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cluster_commands.app, name="cluster")
+app.add_typer(job_commands.app, name="job")
+app.add_typer(logs_commands.app, name="logs")
 app.add_typer(local_commands.app, name="local")
 app.command(name="demo")(demo_command.demo)
 app.command(name="app")(app_command.app)
-app.command(name="reap")(reap_command.reap)
+app.command(name="reap", hidden=True)(reap_command.reap)
 
 
 @app.callback(invoke_without_command=True)
@@ -33,13 +62,3 @@ def _version(
     if version:
         typer.echo(__version__)
         raise typer.Exit
-
-
-def run() -> None:
-    """Run the command line; what went wrong is told in words, and the exit code is 1."""
-    try:
-        app()
-    except Exception as error:
-        if not explain(error):
-            raise
-        sys.exit(1)

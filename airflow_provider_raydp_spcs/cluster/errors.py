@@ -41,3 +41,15 @@ class ClusterConflictError(ClusterError):
 
 class WorkerGroupNotFoundError(ClusterError):
     """The cluster has no worker group of this name."""
+
+
+class ContainerNotFoundError(ClusterError):
+    """The cluster has no container that is meant, or it has no log yet."""
+
+
+class ClusterInUseError(ClusterError):
+    """Somebody holds a lease of the cluster; the message says who."""
+
+
+class MetricsMissingError(ClusterError):
+    """There are no metrics of a run."""

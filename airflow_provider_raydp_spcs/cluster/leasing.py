@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_raydp_spcs.cluster.errors import ClusterInUseError
+from airflow_provider_raydp_spcs.spcs.errors import LeaseTableMissingError
+
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
     from airflow_provider_raydp_spcs.spcs.client import SpcsClient
@@ -46,6 +49,20 @@ def keeps_as_last(client: SpcsClient, cluster: str, holder: str, progress: Progr
 def is_joined(client: SpcsClient, cluster: str, holder: str) -> bool:
     """Whether somebody else holds a lease."""
     return any(lease.holder != holder for lease in client.leases.live(cluster.upper()))
+
+
+def check_unused(client: SpcsClient, cluster: str) -> None:
+    """Whether nobody uses the cluster.
+
+    :raises ClusterInUseError: somebody holds a lease of it.
+    """
+    try:
+        holders = [lease.holder for lease in client.leases.live(cluster.upper())]
+    except LeaseTableMissingError:
+        return
+    if holders:
+        msg = f"cluster {cluster.upper()} is in use by {', '.join(sorted(holders))}; wait until they are done, or force it"
+        raise ClusterInUseError(msg)
 
 
 def may_delete(client: SpcsClient, cluster: str, holder: str, progress: Progress) -> bool:

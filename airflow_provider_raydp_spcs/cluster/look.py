@@ -6,11 +6,11 @@ import contextlib
 import datetime as dt
 from dataclasses import dataclass, field
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD
 from airflow_provider_raydp_spcs.cluster.comment import by_cluster
 from airflow_provider_raydp_spcs.cluster.config import RESERVED_GROUPS
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.listing import ClusterState, ClusterSummary, summarise
+from airflow_provider_raydp_spcs.cluster.naming import HEAD
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError
 from airflow_provider_raydp_spcs.spcs.service_info import GOING, UP, EndpointInfo, ServiceInfo

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook, ca_bundle
+from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
+from airflow_provider_raydp_spcs.jobs.head import ca_bundle
 from airflow_provider_raydp_spcs.spcs.errors import AuthenticationError, SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.ingress import AsyncIngressTokens
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError
+from airflow_provider_raydp_spcs.jobs.submission import JobRequest
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.spcs.stages import Stages
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,20 @@ class Application:
     def folder(self, cluster: str) -> str:
         """Folder on the artifacts stage: another content gets another folder, so nothing is overwritten."""
         return f"{cluster.upper()}/applications/{self.sha256[:16]}"
+
+    def upload(self, stages: Stages, stage: str, cluster: str) -> None:
+        """Put the file where the cluster finds it. May be repeated.
+
+        :param stage: the artifacts stage that the cluster mounts.
+        :raises SpcsError: the stage cannot be written.
+        """
+        stages.put(self.file, f"@{stage}/{self.folder(cluster)}")
+
+    def request(
+        self, cluster: str, submission_id: str, runtime_env: Mapping[str, Any], metadata: Mapping[str, str]
+    ) -> JobRequest:
+        """What is to be submitted once it is uploaded."""
+        return JobRequest(submission_id, self.entrypoint(cluster, submission_id), runtime_env, metadata)
 
     def entrypoint(self, cluster: str, submission_id: str) -> str:
         """The command of the job, for a shell on the head."""

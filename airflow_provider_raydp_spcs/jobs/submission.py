@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,6 +23,7 @@ class JobStatus(StrEnum):
 
 
 TERMINAL: Final = frozenset({JobStatus.STOPPED, JobStatus.SUCCEEDED, JobStatus.FAILED})
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 NON_TERMINAL: Final = frozenset(JobStatus) - TERMINAL
 
 
@@ -104,6 +106,20 @@ def submission_id(dag_id: str, run_id: str, task_id: str, map_index: int, genera
     """
     parts = "\x1f".join([dag_id, run_id, task_id, str(map_index), str(generation)])
     return f"raydp-{hashlib.sha256(parts.encode()).hexdigest()[:24]}"
+
+
+def check_submission_id(text: str) -> str:
+    """An id that somebody chose.
+
+    :raises JobInputError: it would be no name for the job's files on the head.
+    """
+    if not _ID.match(text):
+        msg = (
+            f"the submission id {text[:200]!r} cannot be used: it starts with a letter or digit and goes on with at most 127 "
+            "letters, digits, dots, hyphens or underscores"
+        )
+        raise JobInputError(msg)
+    return text
 
 
 def check_runtime_env(values: Mapping[str, Any]) -> None:

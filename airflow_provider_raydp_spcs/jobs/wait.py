@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_provider_raydp_spcs.jobs.errors import (
     JobFailedError,
@@ -188,6 +188,12 @@ def check_end(client: RayJobsClient, info: JobInfo, view: LogView | None = None)
     why = f" {info.message}" if info.message and not lines else ""
     msg = f"job {info.submission_id} {info.status}{code}.{why} {last_words(lines)}"
     raise (JobInputError if info.driver_exit_code == INPUT_EXIT_CODE else JobFailedError)(msg)
+
+
+def result_of(client: RayJobsClient, submission_id: str) -> Any:
+    """What the job gave with ``runtime.set_result``, None where it gave none; a large one is named by its place on the stage."""
+    found = client.result(submission_id)
+    return found["value"] if isinstance(found, dict) and "value" in found else found
 
 
 def overdue(client: RayJobsClient, submission_id: str, view: LogView) -> JobTimeoutError:

@@ -124,7 +124,7 @@ def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Superv
     from airflow_provider_raydp_spcs.local.stages.catalogued import drop_temporary, stage_folder
     from airflow_provider_raydp_spcs.local.stages.files import StageFiles
     from airflow_provider_raydp_spcs.local.store import Store
-    from airflow_provider_raydp_spcs.local.wire.app import Wire
+    from airflow_provider_raydp_spcs.local.wire.app import DEFAULT_ROLE, Wire
     from airflow_provider_raydp_spcs.local.wire.engine import Engine
     from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
 
@@ -143,19 +143,26 @@ def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Superv
         identity = sign_in.identity(token, "session", "browser")
         return identity.user if identity else None
 
+    def may_enter(token: str, service: str, endpoint: str) -> bool:
+        identity = sign_in.identity(token, "session", "browser")
+        # Whoever came by the sign-in page is there with the user's own role.
+        role = (identity.role or DEFAULT_ROLE) if identity else "PUBLIC"
+        return dispatcher.access.enters(role, service, endpoint, platform.service_roles(service))
+
     surroundings = Surroundings(
         images=ImageCatalogue(options.images),
         facts=AccountFacts(ACCOUNT, HOST, port, made.bundle),
         stage_folder=lambda location: stage_folder(catalogue, files, location),
         issue_token=issue_token,
     )
-    folders = Folders(paths.scratch, paths.logs)
+    folders = Folders(paths.scratch, paths.logs, paths.blocks)
     fleet = Fleet(store, Pools(store, options.provisioning_seconds))
     fleet.load()
-    ingress = Ingress(made.server, Gate(user_of, sign_in.browser_token, USER))
+    ingress = Ingress(made.server, Gate(user_of, may_enter, sign_in.browser_token, USER))
     supervisor = Supervisor(fleet, ProcessRuntime(paths.identity), ingress, folders, surroundings)
     platform = Platform(fleet, ingress, folders, surroundings)
-    wire = Wire(sign_in, engine, Dispatcher(platform, catalogue, files), Transfers(files, sign_in))
+    dispatcher = Dispatcher(platform, catalogue, files)
+    wire = Wire(sign_in, engine, dispatcher, Transfers(files, sign_in))
     return wire.app(), supervisor
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.logs import Exported, LogTarget, export_logs
-from airflow_provider_raydp_spcs.jobs.errors import RayJobsError
-from airflow_provider_raydp_spcs.jobs.wait import patiently
 from airflow_provider_raydp_spcs.operators.base import JOB_XCOM, RayDPOperator, run_names
 
 if TYPE_CHECKING:
@@ -86,15 +83,5 @@ class ExportRayDPLogsOperator(RayDPOperator):
     def _ray(self, hook: SpcsHook) -> RayJobsClient | None:
         from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
 
-        ray = RayJobsHook(self.cluster_name, hook)
-        client = None
-        try:
-            client = ray.client()
-            # What does not answer just now is waited for: the logs go with the cluster.
-            patiently(client.nodes, told=self.say, diagnose=ray.diagnose)
-        except (ClusterError, RayJobsError) as error:
-            self.log.warning("the head cannot be reached: %s", error)
-            if client is not None:
-                client.close()
-            return None
-        return client
+        # What does not answer just now is waited for: the logs go with the cluster.
+        return RayJobsHook(self.cluster_name, hook).head.client_if_it_answers(self.say)

@@ -20,11 +20,11 @@ from airflow_provider_raydp_spcs.jobs.logs import MAX_LINES, LogView
 from airflow_provider_raydp_spcs.jobs.submission import (
     TERMINAL,
     JobInfo,
-    JobRequest,
     JobStatus,
     check_runtime_env,
     submission_id,
 )
+from airflow_provider_raydp_spcs.jobs.versions import check_versions, cluster_versions
 from airflow_provider_raydp_spcs.jobs.wait import (
     DEFERRED_POLL_SECONDS,
     POLL_SECONDS,
@@ -32,6 +32,7 @@ from airflow_provider_raydp_spcs.jobs.wait import (
     look,
     overdue,
     patiently,
+    result_of,
     stop_and_wait,
     stop_at_once,
     wait_for_job,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
     from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+    from airflow_provider_raydp_spcs.jobs.calls import Versions
     from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 
 
@@ -108,7 +110,8 @@ class SubmitRayDPJobOperator(RayDPOperator):
         with self.prepare(context) as application, self.spcs() as hook:
             ray = self._ray(hook)
             with patiently(ray.client, told=self.say) as client:
-                patiently(partial(self.check_cluster, client), told=self.say, diagnose=ray.diagnose)
+                look_up = partial(cluster_versions, client, self.cluster_name)
+                self.check_cluster(patiently(look_up, told=self.say, diagnose=ray.diagnose))
                 ticket = self._ticket(client, ray, context)
                 self._end_if_killed(ticket.submission_id, is_there=ticket.status is not None)
                 self._tell(context, ticket)
@@ -168,8 +171,12 @@ class SubmitRayDPJobOperator(RayDPOperator):
         del context
         return nullcontext(Application.read(self.application, self.application_args))
 
-    def check_cluster(self, client: RayJobsClient) -> None:
-        """Whether the cluster can run it."""
+    def check_cluster(self, found: Versions) -> None:
+        """Refuse a cluster whose images cannot run it.
+
+        :raises RayJobsError: a fitting kind of it.
+        """
+        check_versions(found, self.cluster_name, self.say)
 
     def _look(self, client: RayJobsClient, ray: RayJobsHook, job: str, view: LogView) -> JobInfo:
         return patiently(partial(look, client, job, view), told=self.say, diagnose=ray.diagnose)
@@ -202,10 +209,9 @@ class SubmitRayDPJobOperator(RayDPOperator):
         job: str,
         context: Context,
     ) -> None:
-        folder = f"@{self.artifacts_stage}/{application.folder(self.cluster_name)}"
-        hook.client.stages.put(application.file, folder)
+        application.upload(hook.client.stages, self.artifacts_stage, self.cluster_name)
         metadata = {key: str(value) for key, value in run_names(context).items()}
-        request = JobRequest(job, application.entrypoint(self.cluster_name, job), self.runtime_env, metadata)
+        request = application.request(self.cluster_name, job, self.runtime_env, metadata)
         self._end_if_killed(job, is_there=False)
         made = patiently(partial(client.submit, request), told=self.say, diagnose=ray.diagnose)
         # The request may have stood still while we were killed, and gone out only then.
@@ -246,8 +252,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
         return LogView(self.say, kept.save, position=kept.read(), max_lines=self.max_log_lines)
 
     def _result(self, client: RayJobsClient, ray: RayJobsHook, job: str) -> Any:
-        found = patiently(partial(client.result, job), told=self.say, diagnose=ray.diagnose)
-        return found["value"] if isinstance(found, dict) and "value" in found else found
+        return patiently(partial(result_of, client, job), told=self.say, diagnose=ray.diagnose)
 
     def _ray(self, hook: SpcsHook) -> RayJobsHook:
         from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook

@@ -43,7 +43,7 @@ class ObjectAlreadyExistsError(StatementFailedError):
 class InsufficientPrivilegesError(StatementFailedError):
     """The role lacks a privilege; ``SHOW GRANTS TO ROLE`` tells what it has."""
 
-    numbers = frozenset({3001})
+    numbers = frozenset({3001, 3013})
 
 
 class SqlSyntaxError(StatementFailedError):
@@ -76,7 +76,7 @@ class CapacityError(StatementFailedError):
 class AuthenticationError(StatementFailedError):
     """Snowflake does not accept who we say we are, or the session has ended."""
 
-    numbers = frozenset({250001, 390100, 390101, 390104, 390111, 390112, 390114, 390144, 390303, 390422})
+    numbers = frozenset({250001, 390100, 390101, 390104, 390111, 390112, 390114, 390144, 390189, 390303, 390422})
 
 
 class SnowflakeUnreachableError(SpcsError):

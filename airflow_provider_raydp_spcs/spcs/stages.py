@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,25 @@ class Stages:
         target.mkdir(parents=True, exist_ok=True)
         matching = f" PATTERN = {sql.literal(pattern)}" if pattern else ""
         return self._session.execute(f"GET {sql.stage_path(source)} {sql.literal(f'file://{target}/')}{matching}")
+
+    def get_tree(
+        self, stage: str, files: Sequence[StageFile], folder: Path | str, progress: Callable[[int], None]
+    ) -> list[Path]:
+        """Download files and keep their folders, which GET alone would flatten. Answers where they are.
+
+        :param stage: ``[database.][schema.]stage``, without ``@``.
+        :param files: as :meth:`files` answers.
+        :param progress: told how many are there.
+        :raises InvalidIdentifierError: a file's path leads out of the folder.
+        """
+        found = []
+        for done, file in enumerate(files, start=1):
+            target = Path(folder) / file.path
+            # GET takes all files whose path starts so; others of the folder come early then, and are replaced.
+            self.get(f"@{stage}/{file.path}", target.parent)
+            found.append(target)
+            progress(done)
+        return found
 
     def files(self, path: str, *, pattern: str | None = None) -> list[StageFile]:
         """The files whose path starts with the given one."""

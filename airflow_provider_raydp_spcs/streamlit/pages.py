@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -13,15 +14,21 @@ from airflow_provider_raydp_spcs.streamlit import cluster_page, create_page, nav
 from airflow_provider_raydp_spcs.streamlit.complaints import told
 from airflow_provider_raydp_spcs.streamlit.connecting import open_client
 
+if TYPE_CHECKING:
+    from snowflake.snowpark import Session as Snowpark
+
 TURN_SECONDS: Final = 0.2
 """For how long a page that is left shows nothing: so long the browser needs to see it and to go back to the top."""
 
 
-def show() -> None:
-    """Show the page that the address names."""
+def show(outside: Callable[[], Snowpark] | None = None) -> None:
+    """Show the page that the address names.
+
+    :param outside: makes a session where the app does not run inside Snowflake.
+    """
     st.set_page_config(page_title="RayDP clusters", page_icon=":material/hub:", layout="centered")
     with _body(), told():
-        clusters = Clusters(open_client())
+        clusters = Clusters(open_client(outside))
         if navigation.current_cluster() or navigation.wanted() is None:
             create_page.forget()
         if name := navigation.current_cluster():

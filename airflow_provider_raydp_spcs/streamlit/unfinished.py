@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD
 from airflow_provider_raydp_spcs.cluster.config import RESERVED_GROUPS, ClusterConfig, HeadConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.look import Look
+from airflow_provider_raydp_spcs.cluster.naming import HEAD
 from airflow_provider_raydp_spcs.streamlit import deleting, making, navigation
 from airflow_provider_raydp_spcs.streamlit.making import Making
 from airflow_provider_raydp_spcs.streamlit.wishes import check

@@ -28,7 +28,7 @@ from websockets.sync.server import serve
 
 def echo(socket):
     for message in socket:
-        socket.send(message)
+        socket.send(socket.request.headers["Sf-Context-Current-User"] if message == "whoami" else message)
 
 def plain(connection, request):
     return connection.respond(200, "up") if request.path == "/ready" else None

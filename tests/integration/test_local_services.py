@@ -209,6 +209,8 @@ def test_websockets_pass_with_a_token_only(
         for message in ("text é", b"\x00bytes", "x" * 200_000):
             socket.send(message)
             assert socket.recv(timeout=20) == message
+        socket.send("whoami")
+        assert socket.recv(timeout=20) == environment["SNOWFLAKE_USER"]
     client.services.drop("ECHO")
 
 

@@ -16,7 +16,7 @@ LEAVES = {"patience", "ports", "shipped", "version", "watching", ""}
 ALLOWED: dict[str, set[str]] = {
     "spcs": set(),
     "cluster": {"spcs"},
-    "jobs": {"spcs"},
+    "jobs": {"cluster", "spcs"},
     "node": {"cluster", "spcs", "runtime"},
     "runtime": {"spcs"},
     "local": {"spcs"},

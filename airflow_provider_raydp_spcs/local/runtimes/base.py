@@ -17,6 +17,7 @@ class ContainerStart:
     :param command: what the image runs, or what the specification replaced it with.
     :param env: of the image and the specification; values may name mount paths and other services.
     :param mounts: path in the container → folder on this machine.
+    :param image_files: path in the image → file or folder on this machine that it is a copy of.
     :param names: DNS name → address, of the services that this one may call.
     :param platform_env: what the platform adds; taken as it is.
     :param log: file for standard output and error.
@@ -33,6 +34,7 @@ class ContainerStart:
     platform_env: Mapping[str, str] = field(repr=False)
     log: Path
     folder: Path
+    image_files: Mapping[str, Path] = field(default_factory=dict)
 
 
 class ContainerHandle(Protocol):

@@ -14,6 +14,11 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 STAGE = "@RAYDP_APP/raydp_clusters"
 RUN = """
+import os
+from snowflake.snowpark import Session
+names = ("host", "port", "account", "user", "password", "role", "database", "schema", "warehouse")
+# Inside Snowflake there is a session already, and the app takes that.
+Session.builder.configs({name: os.environ[f"SNOWFLAKE_{name.upper()}"] for name in names}).create()
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file("sis.py", default_timeout=60).run()
 assert not app.exception, app.exception

@@ -239,7 +239,7 @@ class Refusing:
 
 
 def test_without_privileges_the_app_says_what_to_grant(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "open_client", lambda: SpcsClient(Refusing()))
+    monkeypatch.setattr(pages, "open_client", lambda outside: SpcsClient(Refusing()))
     app = open_app(new='{"name": "DEMO"}')
     app.press("Create cluster")
     assert "The app's role lacks a privilege." in app.texts()
@@ -249,7 +249,7 @@ def test_without_privileges_the_app_says_what_to_grant(open_app: Open, monkeypat
 
 def test_errors_are_words_and_never_tracebacks(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(error: Exception) -> None:
-        def open_client() -> None:
+        def open_client(outside: object) -> None:
             raise error
 
         monkeypatch.setattr(pages, "open_client", open_client)
