@@ -10,6 +10,7 @@ import streamlit as st
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.listing import ClusterState
 from airflow_provider_raydp_spcs.cluster.look import Look, look_at
+from airflow_provider_raydp_spcs.cluster.obstacles import Obstacles
 from airflow_provider_raydp_spcs.streamlit import actions, deleting, making, navigation, unfinished, words
 from airflow_provider_raydp_spcs.streamlit.addresses import show_addresses
 from airflow_provider_raydp_spcs.streamlit.complaints import told
@@ -60,7 +61,7 @@ def _live(clusters: Clusters, name: str, first: Look) -> None:
         if not deleting.under_way(name):
             unfinished.offer(name, look, made)
         if look.summary is not None:
-            _progress(look)
+            _progress(clusters, look)
             show_addresses(clusters, look)
             show_services(look)
 
@@ -86,7 +87,7 @@ def _facts(look: Look) -> None:
     )
 
 
-def _progress(look: Look) -> None:
+def _progress(clusters: Clusters, look: Look) -> None:
     if look.summary is None or look.is_incomplete:
         return
     if failure := look.status.failure:
@@ -98,6 +99,8 @@ def _progress(look: Look) -> None:
         states = look.status.services
         up = sum(state.is_up for state in states)
         st.progress(up / len(states), f"{up} of {words.count(len(states), 'service')} up; nodes take minutes to come")
+        for obstacle in Obstacles(clusters.client).all(look.status):
+            st.warning(words.plain(obstacle), icon=":material/warning:")
     elif look.summary.state is ClusterState.READY and not look.is_open:
         st.progress(1.0, "All services are up; Snowflake is still giving them their addresses")
 

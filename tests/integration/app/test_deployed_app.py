@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -28,18 +29,22 @@ print(app.title[0].value, app.caption[0].value, app.info[0].value, room.__file__
 """
 
 
-def deploy(environment: dict[str, str]) -> str:
-    command = [sys.executable, "-m", "airflow_provider_raydp_spcs.cli", "app", "--deploy"]
-    return subprocess.check_output(command, env={**os.environ, **environment}, text=True)
+def deploy(environment: dict[str, str]) -> dict[str, object]:
+    command = [sys.executable, "-m", "airflow_provider_raydp_spcs.cli", "app", "--deploy", "--output", "json"]
+    found: dict[str, object] = json.loads(subprocess.check_output(command, env={**os.environ, **environment}))
+    return found
 
 
 def test_it_is_deployed_twice_and_runs_from_its_stage(
     clusters: Clusters, light_snowflake: dict[str, str], tmp_path: Path
 ) -> None:
     client = clusters.client
-    assert "made Streamlit app RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.RAYDP_CLUSTERS" in deploy(light_snowflake)
+    made = deploy(light_snowflake)
+    assert made["name"] == "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.RAYDP_CLUSTERS"
+    assert str(made["page"]).startswith("https://app.snowflake.com/")
     files = {file.path for file in client.stages.files(STAGE)}
-    assert "https://app.snowflake.com/" in deploy(light_snowflake)
+    assert len(files) == made["files"]
+    assert deploy(light_snowflake) == made
     assert {file.path for file in client.stages.files(STAGE)} == files
     (app,) = client.streamlit_apps.show("RAYDP_")
     assert (app.name, app.title, app.owner, app.query_warehouse) == (

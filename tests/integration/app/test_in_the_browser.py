@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from airflow_provider_raydp_spcs.cli.demo.connection import connect
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.stepwise import creation_steps
@@ -15,7 +16,7 @@ from tests.browser import Album, Pages, opened_browser
 from tests.integration.app.looks import is_dark, nameless, sideways
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-NAME, HALF = "BY_HAND", "HALF_MADE"
+NAME, HALF, POOR = "BY_HAND", "HALF_MADE", "POOR"
 PHONE = (390, 844)
 
 
@@ -41,7 +42,7 @@ def other(pages: Pages) -> Page:
 @pytest.fixture(scope="module", autouse=True)
 def nothing_left(clusters: Clusters) -> Iterator[None]:
     yield
-    for name in (NAME, HALF):
+    for name in (NAME, HALF, POOR):
         clusters.delete(name)
 
 
@@ -120,8 +121,8 @@ def test_two_browsers_see_the_same_cluster(page: Page, other: Page, album: Album
     expect(other.get_by_text("owner RAYDP · expires in 8 hours")).to_be_visible()
     album.take(other, "list-on-a-dark-phone")
     button(other, f"Open {NAME}").click()
+    expect(other.get_by_role("heading", name=NAME)).to_be_visible()
     expect(badge(other, "Ready")).to_be_visible()
-    album.take(other, "cluster-on-a-dark-phone")
     fill(page, "Nodes", "2")
     button(page, "Scale").click()
     for each in (page, other):
@@ -182,4 +183,20 @@ def test_what_a_closed_browser_left_is_gone_on_with(page: Page, clusters: Cluste
     button(page, "Continue creating").click()
     expect(page.get_by_label("Nodes of group 1")).to_have_value("1")
     button(page, "Create cluster").click()
+    expect(badge(page, "Ready")).to_be_visible()
+
+
+def test_without_a_privilege_it_says_what_to_grant(
+    page: Page, album: Album, app_url: str, light_snowflake: dict[str, str]
+) -> None:
+    grant = "GRANT CREATE COMPUTE POOL ON ACCOUNT TO ROLE RAYDP_SIS_ROLE;"
+    with connect(light_snowflake, role="ACCOUNTADMIN") as administrator:
+        administrator.cursor().execute("REVOKE CREATE COMPUTE POOL ON ACCOUNT FROM ROLE RAYDP_SIS_ROLE")
+        page.goto(f'{app_url}/?new={{"name": "{POOR}"}}')
+        button(page, "Create cluster").click()
+        expect(page.get_by_text("The app's role lacks a privilege.")).to_be_visible()
+        expect(page.get_by_text(grant)).to_be_visible()
+        album.take(page, "what-to-grant")
+        administrator.cursor().execute(grant)
+    button(page, "Continue creating").click()
     expect(badge(page, "Ready")).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -210,6 +211,17 @@ def test_a_failure_is_told_in_snowflakes_words(open_app: Open, client: FakeClien
     a_cluster(client, ServiceStatus.FAILED)
     app = open_app(cluster="DEMO")
     assert "It will not come up: service DEMO\\_HEAD is FAILED\\: Waiting to start" in app.texts()
+
+
+def test_what_stands_in_the_way_is_told_with_the_next_step(open_app: Open, client: FakeClient) -> None:
+    a_cluster(client, ServiceStatus.PENDING)
+    client.services.container = replace(
+        client.services.container, message="Unschedulable due to insufficient CPU resources."
+    )
+    app = open_app(cluster="DEMO")
+    (told,) = [each.value for each in app.page.warning if "WORKER" in each.value]
+    assert "No node of compute pool DEMO\\_WORKER\\_POOL" in told
+    assert "take a larger instance family" in told
 
 
 def test_no_such_cluster(open_app: Open) -> None:
