@@ -145,6 +145,18 @@ def open_snowflake(scope: Scope, environment: Mapping[str, str] = os.environ) ->
         yield Snowflake(client_of(connection), lambda: session_tokens(connection))
 
 
+def connector_connection(scope: Scope, environment: Mapping[str, str] = os.environ) -> Any:
+    """A connection of the Snowflake connector's that stays open, for whoever needs no client of ours.
+
+    :raises NotConnectedError, SpcsError: see :func:`open_snowflake`.
+    """
+    if scope.connection.startswith(AIRFLOW):
+        from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+
+        return SpcsHook(snowflake_conn_id=scope.connection.removeprefix(AIRFLOW), **scope.overrides).connection
+    return _connector(scope, environment)
+
+
 def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
     import snowflake.connector
     import snowflake.connector.errors as connector_errors
