@@ -14,6 +14,7 @@ from airflow_provider_raydp_spcs import __version__
 from airflow_provider_raydp_spcs.cli import (
     cluster_commands,
     demo_command,
+    images_commands,
     job_commands,
     local_commands,
     logs_commands,
@@ -45,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cluster_commands.app, name="cluster")
+app.add_typer(images_commands.app, name="images")
 app.add_typer(job_commands.app, name="job")
 app.add_typer(logs_commands.app, name="logs")
 app.add_typer(local_commands.app, name="local")
