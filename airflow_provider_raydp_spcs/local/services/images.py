@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from airflow_provider_raydp_spcs.version import __version__
+
 _PATH: Final = re.compile(
     r"/(?P<repository>[^\s/:@]+/[^\s/:@]+/[^\s/:@]+)/(?P<name>[^\s/:@]+)(:(?P<tag>[\w.-]+))?(@sha256:[0-9a-f]+)?\Z"
 )
@@ -47,7 +49,12 @@ class ListedImage:
 
 
 class Images(Protocol):
-    """The images of every repository."""
+    """The images of every repository.
+
+    :param registry: host of the repositories' addresses; None for the one that Snowflake would have.
+    """
+
+    registry: str | None
 
     def find(self, path: str) -> Image | None:
         """The image of a path, or None where there is no such image."""
@@ -75,14 +82,22 @@ class ImageCatalogue:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.registry: str | None = None
 
     def listing(self, repository: str) -> list[ListedImage]:
         """Every image that has its Dockerfile here, whatever the repository."""
         del repository
         return [
-            ListedImage(name, "latest")
+            ListedImage(name, self.tag(name))
             for name in sorted(path.parent.name for path in self._folder.glob("*/Dockerfile"))
         ]
+
+    def tag(self, name: str) -> str:
+        """The version of an image: its label ``org.opencontainers.image.version``, else that of the package it runs."""
+        from dockerfile_parse import DockerfileParser
+
+        parser = DockerfileParser(fileobj=io.BytesIO((self._folder / name / "Dockerfile").read_bytes()))
+        return str(parser.labels.get("org.opencontainers.image.version") or __version__)
 
     @staticmethod
     def is_valid(path: str) -> bool:
