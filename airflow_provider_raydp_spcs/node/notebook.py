@@ -134,7 +134,7 @@ class Notebook:
 
     def _origin(self) -> str | None:
         deadline = time.monotonic() + ORIGIN_SECONDS
-        complaint = ""
+        complaint, pause = "", 1.0
         while not self._stopping.is_set() and time.monotonic() < deadline:
             try:
                 if origin := self._find_origin():
@@ -143,7 +143,8 @@ class Notebook:
                 if (text := f"{type(error).__name__}: {error}") != complaint:
                     self._say(f"notebook: the address of its endpoint is not known yet: {text}")
                     complaint = text
-            self._stopping.wait(2.0)
+            self._stopping.wait(pause)
+            pause = min(10.0, pause * 1.5)
         return None
 
 
