@@ -67,18 +67,21 @@ class Notebook:
         self._environment = jupyter_environment(environment, address, self._folder, self._token_file)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
+        self._lock = threading.Lock()
         self._asked: float | None = None
         self._settled = False
         self._thread = threading.Thread(target=self._keep_running, daemon=True, name="notebook")
 
-    def start(self) -> None:
-        """Begin, in the background."""
-        self._thread.start()
-
     def settled(self) -> bool:
-        """Whether nobody needs to wait for the notebook any more: it has answered once, or takes too long."""
-        if self._asked is None:
-            self._asked = time.monotonic()
+        """Whether nobody needs to wait for the notebook any more: it has answered once, or takes too long.
+
+        The first question starts Jupyter, in the background. It is asked once Ray is ready: both at once would slow each
+        other down, and a raylet whose agents are slow gives up.
+        """
+        with self._lock:
+            if self._asked is None:
+                self._asked = time.monotonic()
+                self._thread.start()
         late = time.monotonic() - self._asked > READY_SECONDS
         # Once and for all: a notebook that ends later is no reason to take the head out of service.
         self._settled = self._settled or late or answers(self._address, ports.NOTEBOOK, "/api")
