@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_provider_raydp_spcs.container_engine import Engine
-from airflow_provider_raydp_spcs.images.contents import BASE, ON_BASE, fill_context, image_names
+from airflow_provider_raydp_spcs.images.contents import BASE, GRAFANA, ON_BASE, fill_context, image_names
 from airflow_provider_raydp_spcs.version import __version__
 
 PLATFORM: Final = "linux/amd64"
@@ -59,6 +59,8 @@ def build_arguments(name: str, context: Path, options: BuildOptions) -> list[str
     base = options.base if name == BASE else f"{BASE}:{options.tag}" if name in ON_BASE else None
     if base:
         arguments += ["--build-arg", f"BASE_IMAGE={base}"]
+    if name == GRAFANA:
+        arguments += ["--build-arg", f"RAYDP_BASE={BASE}:{options.tag}"]
     if options.build_ca:
         arguments += ["--secret", f"id=build_ca,src={options.build_ca.absolute()}"]
     return [*arguments, "--file", str(context / "images" / name / "Dockerfile"), str(context)]
