@@ -72,7 +72,7 @@ def test_creating_it_again_changes_nothing(shell: Shell) -> None:
     )
     assert err.count("exists and is used") == 4
     refused = shell.ask("cluster", "create", NAME, "--workers", "3", "--owner", "other", code=ExitCode.CONFLICT)
-    assert "another name" in refused["error"]["message"]
+    assert "choose another cluster name" in refused["error"]["message"]
 
 
 def test_logs_on_the_stage(shell: Shell) -> None:
