@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.programs import needed
 
@@ -21,20 +21,44 @@ def chromium() -> str:
     return needed(*PROGRAMS, package="chromium")
 
 
+class Pages:
+    """Opens pages in one browser, each as if in a browser of its own: without history, without cookies."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    def open(self, width: int = 1400, height: int = 900, *, dark: bool = False) -> Page:
+        """An empty page, which trusts the local Snowflake's certificates.
+
+        :param dark: the user likes dark pages.
+        """
+        context = self._browser.new_context(
+            ignore_https_errors=True,
+            locale="en-US",
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+        )
+        context.set_default_timeout(TIMEOUT)
+        return context.new_page()
+
+
 @contextmanager
-def opened_page(width: int = 1400, height: int = 900) -> Iterator[Page]:
-    """An empty page in a browser without history and cookies, which trusts the local Snowflake's certificates."""
+def opened_browser() -> Iterator[Pages]:
+    """A browser; it and its pages are gone at the end."""
     expect.set_options(timeout=TIMEOUT)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium())
-        context = browser.new_context(
-            ignore_https_errors=True, locale="en-US", viewport={"width": width, "height": height}
-        )
-        context.set_default_timeout(TIMEOUT)
         try:
-            yield context.new_page()
+            yield Pages(browser)
         finally:
             browser.close()
+
+
+@contextmanager
+def opened_page(width: int = 1400, height: int = 900) -> Iterator[Page]:
+    """One page in a browser of its own."""
+    with opened_browser() as pages:
+        yield pages.open(width, height)
 
 
 class Album:

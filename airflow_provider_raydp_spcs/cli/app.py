@@ -16,6 +16,7 @@ from airflow_provider_raydp_spcs.cli import (
     cluster_commands,
     demo_command,
     doctor_command,
+    images_commands,
     job_commands,
     local_commands,
     logs_commands,
@@ -48,6 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cluster_commands.app, name="cluster")
+app.add_typer(images_commands.app, name="images")
 app.add_typer(job_commands.app, name="job")
 app.add_typer(logs_commands.app, name="logs")
 app.add_typer(local_commands.app, name="local")

@@ -99,6 +99,9 @@ def ray_environment(
         drivers.VARIABLE: str(settings.ray_dir / DRIVERS),
         VARIABLE: address,
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Else Ray decides by whether a token of its own happens to lie in the home folder, node by node. Who reaches these
+        # ports is Snowflake's to say: its sign-in from outside, and the owner's role inside the account (reference 3.4).
+        "RAY_AUTH_MODE": base.get("RAY_AUTH_MODE", "disabled"),
         "PYTHONUNBUFFERED": "1",
         **_PATIENCE,
         **(_head_environment(address, base) if settings.role is Role.HEAD else {}),

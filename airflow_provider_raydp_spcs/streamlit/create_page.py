@@ -176,7 +176,9 @@ def _mark(places: dict[str, Any], checked: Checked, *, everything: bool) -> None
     """Write what is wrong under its field; an empty name is not wrong before somebody wants to go on."""
     for place, problem in checked.problems.items():
         if everything or place != "name" or st.session_state["form_name"].strip():
-            (places[place].error if place in places else st.error)(words.plain(problem), icon=":material/edit:")
+            (places[place].error if place in places else st.error)(
+                words.plain(problem[:1].upper() + problem[1:]), icon=":material/edit:"
+            )
 
 
 def _cost(clusters: Clusters, checked: Checked) -> None:
@@ -186,10 +188,12 @@ def _cost(clusters: Clusters, checked: Checked) -> None:
         pools = clusters.blueprint(checked.config).pools
         rate, unpriced = estimate(pools)
         nodes = sum(pool.max_nodes for pool in pools)
-        known = f", about **{rate:.2f} credits** an hour" if rate else ""
-        without = f"the rate of {words.plain(' and '.join(unpriced))} is not published" if unpriced else ""
-        joined = f" and more, for {without}" if rate and without else f"; {without}" if without else ""
-        st.info(f"{words.count(nodes, 'node')}{known}{joined}.", icon=":material/payments:")
+        unknown = words.plain(" and ".join(unpriced))
+        text = f"; the rate of {unknown} is not published"
+        if rate:
+            without = f" without {unknown}, whose rate is not published" if unpriced else ""
+            text = f", about **{rate:.2f} credits** an hour{without}"
+        st.info(f"{words.count(nodes, 'node')}{text}.", icon=":material/payments:")
 
 
 def _preview(clusters: Clusters, checked: Checked) -> None:

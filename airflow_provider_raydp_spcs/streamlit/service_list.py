@@ -21,10 +21,9 @@ def _service(group: str, state: ServiceState) -> None:
     service = state.service
     with st.container(border=True, gap="small"):
         st.markdown(f"**{plain(group.lower())}** {status_badge(service.status)}")
-        st.caption(
-            f"{plain(service.name)} · {service.current_instances} of {count(service.target_instances, 'instance')} · "
-            f"compute pool {plain(service.compute_pool)}"
-        )
+        there = f"{service.current_instances} of {count(service.target_instances, 'instance')} · "
+        asleep = state.is_asleep and not service.target_instances
+        st.caption(f"{plain(service.name)} · {'' if asleep else there}compute pool {plain(service.compute_pool)}")
         for container in state.containers:
             st.markdown(_line(container))
 

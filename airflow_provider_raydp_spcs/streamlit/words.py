@@ -75,7 +75,7 @@ def expiry(summary: ClusterSummary, now: dt.datetime) -> str:
 def price(summary: ClusterSummary) -> str:
     """What a cluster costs an hour and has cost so far."""
     if summary.credits_per_hour is None or summary.credits is None:
-        known = f"at least {summary.cost.credits:.2f} credits so far; " if summary.cost.credits else ""
+        known = f"at least {summary.cost.credits:.2f} credits so far; " if summary.cost.credits >= 0.005 else ""
         return f"{known}no published rate for {', '.join(summary.cost.unpriced)}"
     return f"{summary.credits_per_hour:.2f} credits an hour, at most {summary.credits:.2f} so far"
 

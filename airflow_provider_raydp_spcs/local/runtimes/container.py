@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import secrets
 import subprocess
 import sys
 import threading
@@ -24,7 +25,12 @@ from airflow_provider_raydp_spcs.container_engine import ContainerEngineError, E
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.runtimes import janitor
 from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart
-from airflow_provider_raydp_spcs.local.runtimes.container_command import LABEL, network_of_its_own, run_arguments
+from airflow_provider_raydp_spcs.local.runtimes.container_command import (
+    Labels,
+    network_of,
+    network_of_its_own,
+    run_arguments,
+)
 from airflow_provider_raydp_spcs.local.runtimes.network import Subnet, candidates
 from airflow_provider_raydp_spcs.local.security.certificates import CONTAINERS_NAME
 
@@ -52,8 +58,9 @@ class ContainerRuntime:
 
     def __init__(self, engine: Engine, identity: str) -> None:
         self._engine, self._identity = engine, identity
-        self._network = f"spcs-{identity}"
-        self._label = f"{LABEL}={identity}"
+        run = secrets.token_hex(3)
+        self._network = f"spcs-{identity}-{run}"
+        self._labels = Labels(identity, run)
         self._subnet: Subnet | None = None
         self._janitor: subprocess.Popen[bytes] | None = None
         self._starts = itertools.count(1)
@@ -69,7 +76,7 @@ class ContainerRuntime:
         self._check_reachable()
         self.sweep()
         self._subnet = self._make_network()
-        command = [sys.executable, "-S", "-E", janitor.__file__, self._engine.program, self._label, self._network]
+        command = [sys.executable, "-S", "-E", janitor.__file__, self._engine.program, self._labels.run_label]
         self._janitor = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
@@ -95,7 +102,7 @@ class ContainerRuntime:
         for subnet in candidates(self._identity):
             arguments = ["--internal", "--subnet", str(subnet.network), "--gateway", subnet.gateway]
             try:
-                self._engine.run("network", "create", *arguments, "--label", self._label, self._network)
+                self._engine.run("network", "create", *arguments, *self._labels.arguments, self._network)
             except EngineCommandError as error:
                 complaint = error.stderr.strip()
                 continue
@@ -125,14 +132,14 @@ class ContainerRuntime:
         own = network_of_its_own(start, self._network, self.subnet.gateway)
         if start.is_alone:
             return _Container(
-                self._engine, name, run_arguments(start, name, self._identity, own, self._engine.name), start
+                self._engine, name, run_arguments(start, name, self._labels, own, self._engine.name), start
             )
         holder = self._holders.get(start.address)
         if holder is None or not holder.users:
             holder = self._holders[start.address] = _Holder(self._engine, self._name(start, "network"))
-            holder.start(start.image, own, self._label)
-        joined = ["--network", f"container:{holder.name}"]
-        arguments = run_arguments(start, name, self._identity, joined, self._engine.name)
+            holder.start(start.image, own, self._labels)
+        joined = network_of(holder.name, start, self._engine.name)
+        arguments = run_arguments(start, name, self._labels, joined, self._engine.name)
         return _Container(self._engine, name, arguments, start, holder)
 
     def _name(self, start: ContainerStart, container: str) -> str:
@@ -141,7 +148,7 @@ class ContainerRuntime:
 
     def sweep(self) -> int:
         """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`."""
-        return janitor.clean(self._engine.program, self._label, self._network)
+        return janitor.clean(self._engine.program, self._labels.server_label)
 
 
 class _Holder:
@@ -151,9 +158,9 @@ class _Holder:
         self._engine, self.name = engine, name
         self.users: set[str] = set()
 
-    def start(self, image: str, network: list[str], label: str) -> None:
+    def start(self, image: str, network: list[str], labels: Labels) -> None:
         program, *words = _HOLD
-        arguments = ["--detach", "--rm", "--name", self.name, "--label", label, "--pull", "never", *network]
+        arguments = ["--detach", "--rm", "--name", self.name, *labels.arguments, "--pull", "never", *network]
         try:
             self._engine.run("run", *arguments, "--entrypoint", program, image, *words)
         except ContainerEngineError as error:

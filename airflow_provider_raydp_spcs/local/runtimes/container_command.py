@@ -7,6 +7,7 @@ import io
 import os
 import resource
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,36 @@ CA_BUNDLE: Final = "/snowflake/ca-bundle.pem"
 SHM: Final = "/dev/shm"  # noqa: S108 - a path in the container
 _MOST: Final = 1024 * 1024
 """Of open files and of processes, where the machine sets no limit."""
-LABEL: Final = "raydp-spcs.server"
 
 
-def run_arguments(start: ContainerStart, name: str, identity: str, network: list[str], engine: str) -> list[str]:
+@dataclass(frozen=True)
+class Labels:
+    """By what an engine finds again what a local Snowflake has made.
+
+    :param server: the same for every run of the server.
+    :param run: of this run alone.
+    """
+
+    server: str
+    run: str
+
+    @property
+    def server_label(self) -> str:
+        """Of every run."""
+        return f"raydp-spcs.server={self.server}"
+
+    @property
+    def run_label(self) -> str:
+        """Of this run."""
+        return f"raydp-spcs.run={self.server}-{self.run}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """For the command line."""
+        return ["--label", self.server_label, "--label", self.run_label]
+
+
+def run_arguments(start: ContainerStart, name: str, labels: Labels, network: list[str], engine: str) -> list[str]:
     """Arguments of ``run`` for a container in the foreground, removed at its end.
 
     :param name: of the container, unique in the engine.
@@ -29,7 +56,7 @@ def run_arguments(start: ContainerStart, name: str, identity: str, network: list
     :param engine: ``podman`` or ``docker``.
     """
     program, *words = start.command or ("",)
-    arguments = ["run", "--rm", "--name", name, "--label", f"{LABEL}={identity}", "--pull", "never"]
+    arguments = ["run", "--rm", "--name", name, *labels.arguments, "--pull", "never"]
     arguments += ["--log-driver", "none", "--stop-signal", "SIGTERM", *network, *limits(start, engine)]
     arguments += ["--env-file", str(write_environment(start, name)), *mounts(start)]
     return [*arguments, *(["--entrypoint", program] if program else []), start.image, *words]
@@ -38,7 +65,19 @@ def run_arguments(start: ContainerStart, name: str, identity: str, network: list
 def network_of_its_own(start: ContainerStart, network: str, gateway: str) -> list[str]:
     """Arguments that give an instance its address and its names."""
     aliases = [word for name in start.own_names for word in ("--network-alias", name)]
-    return ["--network", network, "--ip", start.address, *aliases, "--add-host", f"{CONTAINERS_NAME}:{gateway}"]
+    names = [*aliases, "--add-host", f"{CONTAINERS_NAME}:{gateway}", "--hostname", _host_name(start)]
+    return ["--network", network, "--ip", start.address, *names]
+
+
+def network_of(holder: str, start: ContainerStart, engine: str) -> list[str]:
+    """Arguments that let a container use the network of another one; docker gives it that one's host name as well."""
+    named = ["--hostname", _host_name(start)] if engine == "podman" else []
+    return ["--network", f"container:{holder}", *named]
+
+
+def _host_name(start: ContainerStart) -> str:
+    """What resolves to the instance's own address inside (SPCS reference 3.4)."""
+    return f"instance-{start.instance}"
 
 
 def limits(start: ContainerStart, engine: str) -> list[str]:

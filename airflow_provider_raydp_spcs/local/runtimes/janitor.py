@@ -1,8 +1,9 @@
 """Ends a local Snowflake's containers when its server is gone, however that ended.
 
 Containers outlive whoever started them: they belong to the engine. So beside each server with the container runtime
-runs one of these: ``janitor.py <program> <label> <network>``, started by path, standard library only. Its standard
-input is a pipe from the server; at the pipe's end everything with the label is removed, and the network with it.
+runs one of these: ``janitor.py <program> <label>``, started by path, standard library only. Its standard input is a
+pipe from the server; at the pipe's end everything with the label is removed. The label is that run's of the server
+alone, so that a server that is started again meanwhile keeps what it has made.
 """
 
 from __future__ import annotations
@@ -17,24 +18,25 @@ _ATTEMPTS = 20
 _QUIET_SECONDS = 2.0
 
 
-def main(program: str, label: str, network: str) -> int:
+def main(program: str, label: str) -> int:
     """Wait for the server's end, then clean."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while os.read(0, 1):
         pass
-    clean(program, label, network)
+    clean(program, label)
     # A container may have been on its way when the server was killed.
     time.sleep(_QUIET_SECONDS)
-    clean(program, label, network)
+    clean(program, label)
     return 0
 
 
-def clean(program: str, label: str, network: str) -> int:
-    """Kill and remove the containers with a label, and the network; answer how many containers there were."""
+def clean(program: str, label: str) -> int:
+    """Kill and remove the containers with a label, and the networks; answer how many containers there were."""
     removed: set[str] = set()
+    labelled = ("--filter", f"label={label}")
     for _ in range(_ATTEMPTS):
-        found = _engine(program, "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}").split()
+        found = _engine(program, "ps", "--all", "--quiet", "--no-trunc", *labelled).split()
         if not found:
             break
         # Killed first, for some engines would give each ten seconds; one by one, for a missing one stops the others.
@@ -43,7 +45,8 @@ def clean(program: str, label: str, network: str) -> int:
         for each in found:
             _engine(program, "rm", "--force", each)
         removed.update(found)
-    _engine(program, "network", "rm", network)
+    for each in _engine(program, "network", "ls", "--quiet", *labelled).split():
+        _engine(program, "network", "rm", each)
     return len(removed)
 
 

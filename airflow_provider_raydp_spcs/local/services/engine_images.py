@@ -8,6 +8,7 @@ from typing import Final
 from airflow_provider_raydp_spcs.container_engine import Engine
 from airflow_provider_raydp_spcs.local.services.images import Image, ListedImage, parts_of
 
+HOST: Final = "localhost"
 _LOOK_AGAIN_SECONDS: Final = 5.0
 
 
@@ -19,6 +20,7 @@ class EngineImages:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.registry: str | None = HOST
         self._seen: dict[str, tuple[float, Image | None]] = {}
 
     def find(self, path: str) -> Image | None:
@@ -27,7 +29,7 @@ class EngineImages:
         if parts is None:
             return None
         repository, name, tag = parts
-        reference = f"localhost/{repository}/{name}:{tag}"
+        reference = f"{HOST}/{repository}/{name}:{tag}"
         looked, image = self._seen.get(reference, (float("-inf"), None))
         if time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
             image = self._read(reference)
@@ -49,7 +51,7 @@ class EngineImages:
 
     def listing(self, repository: str) -> list[ListedImage]:
         """The images of a repository."""
-        prefix = f"localhost/{repository}/"
+        prefix = f"{HOST}/{repository}/"
         found = []
         for reference in sorted(self._engine.image_names()):
             if reference.startswith(prefix):

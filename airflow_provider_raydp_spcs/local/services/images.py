@@ -49,7 +49,12 @@ class ListedImage:
 
 
 class Images(Protocol):
-    """The images of every repository."""
+    """The images of every repository.
+
+    :param registry: host of the repositories' addresses; None for the one that Snowflake would have.
+    """
+
+    registry: str | None
 
     def find(self, path: str) -> Image | None:
         """The image of a path, or None where there is no such image."""
@@ -77,6 +82,7 @@ class ImageCatalogue:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.registry: str | None = None
 
     def listing(self, repository: str) -> list[ListedImage]:
         """Every image that has its Dockerfile here, whatever the repository."""

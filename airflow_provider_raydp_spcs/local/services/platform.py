@@ -332,7 +332,8 @@ class Platform:
 
     def repository_url(self, database: str, schema: str, name: str) -> str:
         """The address of an image repository."""
-        return f"{self.account.lower()}.registry.snowflakecomputing.com/{database}/{schema}/{name}".lower()
+        host = self._around.images.registry or f"{self.account}.registry.snowflakecomputing.com"
+        return f"{host}/{database}/{schema}/{name}".lower()
 
     def show_images(self, repository: str) -> list[dict[str, Any]]:
         """Rows of SHOW IMAGES."""

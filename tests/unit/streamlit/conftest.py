@@ -48,6 +48,6 @@ class App:
 
 @pytest.fixture
 def open_app(client: FakeClient, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(pages, "open_client", lambda: client)
+    monkeypatch.setattr(pages, "open_client", lambda outside: client)
     monkeypatch.setattr(pages, "TURN_SECONDS", 0)
     return App

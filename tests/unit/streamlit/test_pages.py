@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -60,10 +61,7 @@ def test_a_cluster_is_created_from_the_form(open_app: Open, client: FakeClient) 
     app.page.text_input(key="form_group_1_name").set_value("gpu")
     app.page.selectbox(key="form_group_1_instance_family").set_value("GPU_NV_S")
     app.look()
-    assert (
-        "4 nodes, about **0.57 credits** an hour and more, for the rate of CPU\\_X64\\_S is not published"
-        in app.texts()
-    )
+    assert "4 nodes, about **0.57 credits** an hour without CPU\\_X64\\_S, whose rate is not published" in app.texts()
     assert "CREATE SERVICE IF NOT EXISTS D.S.DEMO_HEAD" in app.page.code[0].value
     assert client.calls == [], "a preview sends nothing"
     app.press("Create cluster")
@@ -90,7 +88,7 @@ def test_what_is_wrong_stands_at_its_field(open_app: Open, client: FakeClient) -
     app.page.text_input(key="form_group_0_name").set_value("head")
     app.look()
     told = [each.value for each in app.page.error]
-    assert [text.split(" ")[0] for text in told[:3]] == ["cluster", "a", "warehouse"]
+    assert [text.split(" ")[0] for text in told[:3]] == ["Cluster", "A", "Warehouse"]
     assert "3 fields above need a change first" in told[-1]
     app.press("Create cluster")
     assert client.calls == []
@@ -128,6 +126,16 @@ def test_what_another_browser_left_half_way_is_gone_on_with(open_app: Open, clie
     app.press("Continue creating")
     assert set(client.services.there) == {"DEMO_HEAD", "DEMO_WORKER"}
     assert "This cluster is not complete" not in app.texts()
+
+
+def test_a_page_left_before_anything_was_made(open_app: Open, client: FakeClient) -> None:
+    app = open_app(cluster="DEMO", new=navigation.to_text(CONFIG))
+    assert "Nothing of cluster DEMO is made yet" in app.texts()
+    app.press("Back to the form")
+    assert app.page.text_input(key="form_name").value == "DEMO"
+    app = open_app(cluster="DEMO", new=navigation.to_text(CONFIG))
+    app.press("Continue creating")
+    assert set(client.services.there) == {"DEMO_HEAD", "DEMO_WORKER"}
 
 
 def test_without_the_address_the_form_is_filled_with_what_is_there(open_app: Open, client: FakeClient) -> None:
@@ -205,6 +213,17 @@ def test_a_failure_is_told_in_snowflakes_words(open_app: Open, client: FakeClien
     assert "It will not come up: service DEMO\\_HEAD is FAILED\\: Waiting to start" in app.texts()
 
 
+def test_what_stands_in_the_way_is_told_with_the_next_step(open_app: Open, client: FakeClient) -> None:
+    a_cluster(client, ServiceStatus.PENDING)
+    client.services.container = replace(
+        client.services.container, message="Unschedulable due to insufficient CPU resources."
+    )
+    app = open_app(cluster="DEMO")
+    (told,) = [each.value for each in app.page.warning if "WORKER" in each.value]
+    assert "No node of compute pool DEMO\\_WORKER\\_POOL" in told
+    assert "take a larger instance family" in told
+
+
 def test_no_such_cluster(open_app: Open) -> None:
     assert "There is no cluster NOWHERE here" in open_app(cluster="nowhere").texts()
 
@@ -232,7 +251,7 @@ class Refusing:
 
 
 def test_without_privileges_the_app_says_what_to_grant(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "open_client", lambda: SpcsClient(Refusing()))
+    monkeypatch.setattr(pages, "open_client", lambda outside: SpcsClient(Refusing()))
     app = open_app(new='{"name": "DEMO"}')
     app.press("Create cluster")
     assert "The app's role lacks a privilege." in app.texts()
@@ -242,7 +261,7 @@ def test_without_privileges_the_app_says_what_to_grant(open_app: Open, monkeypat
 
 def test_errors_are_words_and_never_tracebacks(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(error: Exception) -> None:
-        def open_client() -> None:
+        def open_client(outside: object) -> None:
             raise error
 
         monkeypatch.setattr(pages, "open_client", open_client)
