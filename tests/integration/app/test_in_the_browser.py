@@ -47,7 +47,8 @@ def nothing_left(clusters: Clusters) -> Iterator[None]:
 
 
 def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
+    # Older versions of Streamlit have the icon's word before the name.
+    return page.get_by_role("button", name=re.compile(rf"(^|\s){re.escape(name)}$"))
 
 
 def fill(page: Page, label: str, text: str) -> None:
