@@ -15,6 +15,12 @@ class ShippedFilesMissingError(FileNotFoundError):
     """A folder that every clone and every wheel holds is not there."""
 
 
+def shipped_constraints() -> Path:
+    """Path of ``constraints.txt``: the versions that this package was tested with."""
+    candidates = (_PACKAGE / "_shipped" / "constraints.txt", _PACKAGE.parent / "constraints.txt")
+    return next((each for each in candidates if each.is_file()), candidates[0])
+
+
 def shipped(folder: str) -> Path:
     """Path of a shipped folder.
 

@@ -1,56 +1,31 @@
 #!/usr/bin/env bash
-# Builds the images with docker or podman and pushes them to the account's image repository (config.env).
-# Usage: images/build_image.sh [build|push|all]     default: all
-# Environment: ENGINE=docker|podman, BASE_IMAGE=<other Python base>, TAG=<other tag>
+# Builds the images with docker or podman and pushes them to the repository that config.env names.
+# Usage: images/build_image.sh [build|push|all] [IMAGE...]     default: all
+# It is the command `raydp-spcs images`, with config.env's values. From the environment, besides config.env's:
+#   ENGINE=docker|podman   TAG=<other tag>   BASE_IMAGE=<other Python base>   BUILD_CA=<certificates of a proxy>
+#   SIGN_IN=snow|connection|password|none    REGISTRY_USER and REGISTRY_PASSWORD_FILE for SIGN_IN=password
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+set -a
 # shellcheck source=images/config.env
-source "$here/config.env"
+source "${CONFIG:-$here/config.env}"
+set +a
 
-fail() { echo "build_image.sh: $*" >&2; exit 1; }
-
-engine=${ENGINE:-}
-if [ -z "$engine" ]; then
-  for candidate in docker podman; do
-    if command -v "$candidate" >/dev/null; then engine=$candidate; break; fi
-  done
-fi
-[ -n "$engine" ] || fail "neither docker nor podman is installed"
-
-tag=${TAG:-$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$root/airflow_provider_raydp_spcs/version.py")}
-images=(raydp_base raydp_head raydp_worker raydp_custom_worker)
-
-build() {
-  ls "$root"/dist/*.whl >/dev/null 2>&1 || fail "there is no wheel in dist/; run: make wheel"
-  for image in "${images[@]}"; do
-    if [ "$image" = raydp_base ]; then base=${BASE_IMAGE:-}; else base=raydp_base:$tag; fi
-    "$engine" build --platform linux/amd64 --tag "$image:$tag" --file "$here/$image/Dockerfile" \
-      ${base:+--build-arg "BASE_IMAGE=$base"} "$root"
-  done
+command=$here/../.venv/bin/raydp-spcs
+[ -x "$command" ] || command=$(command -v raydp-spcs) || {
+    echo "build_image.sh: there is no raydp-spcs; run 'make wheel' in $(dirname "$here"), or: pip install airflow-provider-raydp-spcs" >&2
+    exit 1
 }
 
-push() {
-  case $IMAGE_REGISTRY in
-    myorg-myaccount.*) fail "set IMAGE_REGISTRY in images/config.env to your repository_url (SHOW IMAGE REPOSITORIES)" ;;
-  esac
-  registry=${IMAGE_REGISTRY%%/*}
-  if command -v snow >/dev/null && [ "$engine" = docker ]; then
-    snow spcs image-registry login
-  else
-    echo "Signing in to $registry; the password may be a programmatic access token."
-    "$engine" login "$registry"
-  fi
-  for image in "${images[@]}"; do
-    "$engine" tag "$image:$tag" "$IMAGE_REGISTRY/$image:$tag"
-    "$engine" push "$IMAGE_REGISTRY/$image:$tag"
-  done
-}
-
-case ${1:-all} in
-  build) build ;;
-  push) push ;;
-  all) build; push ;;
-  *) fail "unknown word '$1'; use build, push or all" ;;
+what=${1:-all}
+[ $# -eq 0 ] || shift
+case $what in build | push | all) ;; *)
+    echo "build_image.sh: unknown word '$what'; use build, push or all" >&2
+    exit 2
+    ;;
 esac
+[ "$what" = push ] || "$command" images build "$@"
+[ "$what" = build ] || "$command" images push "$@" --registry "$IMAGE_REGISTRY" \
+    --sign-in "${SIGN_IN:-$(command -v snow >/dev/null && echo snow || echo connection)}" \
+    ${REGISTRY_USER:+--user "$REGISTRY_USER"} ${REGISTRY_PASSWORD_FILE:+--password-file "$REGISTRY_PASSWORD_FILE"}

@@ -36,7 +36,6 @@ spec:
       serve(own_address(), lambda: True)
       print("the image of version", __version__, "works", flush=True)
       threading.Event().wait()
-    args: []
     readinessProbe:
       port: 8090
       path: /ready

@@ -15,10 +15,13 @@ from airflow_provider_raydp_spcs.cli import (
     app_command,
     cluster_commands,
     demo_command,
+    doctor_command,
+    images_commands,
     job_commands,
     local_commands,
     logs_commands,
     reap_command,
+    setup_command,
 )
 from airflow_provider_raydp_spcs.cli.exit_codes import MEANINGS, code_of
 from airflow_provider_raydp_spcs.cli.output import explain
@@ -46,9 +49,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cluster_commands.app, name="cluster")
+app.add_typer(images_commands.app, name="images")
 app.add_typer(job_commands.app, name="job")
 app.add_typer(logs_commands.app, name="logs")
 app.add_typer(local_commands.app, name="local")
+app.command(name="setup")(setup_command.setup)
+app.command(name="doctor")(doctor_command.doctor)
 app.command(name="demo")(demo_command.demo)
 app.command(name="app")(app_command.app)
 app.command(name="reap", hidden=True)(reap_command.reap)

@@ -27,6 +27,8 @@ ENVIRONMENT: Final = "env"
 """Stands for the variables that ``raydp-spcs local env`` prints."""
 AIRFLOW: Final = "airflow:"
 """Before the id of a connection of Airflow's."""
+AIRFLOW_ENVIRONMENT: Final = {"_AIRFLOW_PROCESS_CONTEXT": "server", "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
+"""Outside of a task Airflow looks into its own database only where it takes the process for one of its servers."""
 ARGUMENTS: Final[Mapping[str, Any]] = {"login_timeout": 60, "network_timeout": 300, "client_session_keep_alive": True}
 """Seconds; without them the connector tries again for ever where a server answers 5xx. A job may be waited for for longer
 than the four hours after which an unused session ends."""
@@ -196,9 +198,8 @@ def _named(scope: Scope) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _airflow(scope: Scope) -> Iterator[Snowflake]:
-    # Airflow's words go to standard output, where only answers belong; and they are many.
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
-    with contextlib.redirect_stdout(sys.stderr):
+    # Airflow's words go to standard output, where only answers belong.
+    with contextlib.redirect_stdout(sys.stderr), _defaults(AIRFLOW_ENVIRONMENT):
         from airflow.sdk.exceptions import AirflowException
 
         from airflow_provider_raydp_spcs.hooks.ray_jobs import tokens_of
@@ -213,3 +214,15 @@ def _airflow(scope: Scope) -> Iterator[Snowflake]:
             raise NotConnectedError(msg) from error
     with hook:
         yield Snowflake(client, lambda: tokens_of(hook))
+
+
+@contextlib.contextmanager
+def _defaults(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for a while, where they are not set."""
+    missing = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(missing)
+    try:
+        yield
+    finally:
+        for name in missing:
+            os.environ.pop(name, None)

@@ -25,12 +25,19 @@ def up(
     images: Annotated[
         Path | None, typer.Option(help="Folder of image folders with Dockerfiles. Default: the ones shipped.")
     ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            help="How services run: process, or as containers by podman or docker, from images that were built and pushed. "
+            "Default: as the last time, at first process."
+        ),
+    ] = None,
 ) -> None:
     """Start it in the background, or find it running."""
     from airflow_provider_raydp_spcs.local import daemon
     from airflow_provider_raydp_spcs.shipped import shipped
 
-    server = daemon.up(home, port=port, images=images or shipped("images"))
+    server = daemon.up(home, port=port, images=images or shipped("images"), runtime=runtime)
     console.print(f"The local Snowflake answers at https://127.0.0.1:{server.port} (process {server.pid}).")
     console.print('Let your shell\'s clients use it:  eval "$(raydp-spcs local env)"')
 
@@ -50,7 +57,7 @@ def status(home: Home = None) -> None:
 
     server = daemon.status(home)
     console.print(f"The local Snowflake answers at https://127.0.0.1:{server.port} (process {server.pid}).")
-    console.print(f"Its state lies in {server.home}.", markup=False)
+    console.print(f"Its state lies in {server.home}. Services run by the runtime {server.runtime}.", markup=False)
 
 
 @app.command()

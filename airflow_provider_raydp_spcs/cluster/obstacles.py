@@ -20,6 +20,7 @@ from airflow_provider_raydp_spcs.spcs.service_info import ContainerStatus
 SURE_SECONDS: Final = 30.0
 """How long an instance must have found no room on an idle node before that is final; the scheduler may lag behind."""
 UNSCHEDULABLE: Final = "Unschedulable"
+NO_IMAGE: Final = "Failed to pull image"
 _NODE_LIMIT, _CAPACITY = "392508", "392507"
 _SETTLED: Final = frozenset({ComputePoolState.IDLE, ComputePoolState.ACTIVE})
 
@@ -61,7 +62,13 @@ class Obstacles:
 
 
 def explain(state: ServiceState, pool: ComputePoolInfo) -> str | None:
-    """Why a service that is not up finds no node, with the next step; None where its pool is not the reason."""
+    """Why a service that is not up finds no image or no node, with the next step; None where neither is the reason."""
+    for container in state.containers:
+        if container.status is ContainerStatus.PENDING and container.message.startswith(NO_IMAGE):
+            return (
+                f"the image {container.image_name} is not in its image repository, or the service's role may not read it. "
+                "Push it: raydp-spcs images build && raydp-spcs images push; raydp-spcs doctor tells which are lacking"
+            )
     if pool.error_code == _NODE_LIMIT or "maximum node limit" in (pool.status_message or ""):
         return (
             f"compute pool {pool.name} is at its limit of {pool.max_nodes} nodes of {pool.instance_family}, and one more is "

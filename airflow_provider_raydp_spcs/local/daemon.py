@@ -17,6 +17,7 @@ from typing import Final
 
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.paths import Paths, default_home
+from airflow_provider_raydp_spcs.local.runtimes.choice import PROCESS, engine_of, make_runtime
 from airflow_provider_raydp_spcs.local.server import is_alive
 
 START_SECONDS: Final = 60.0
@@ -43,24 +44,43 @@ class RunningServer:
     home: Path
     pid: int
     port: int
+    runtime: str = PROCESS
 
 
-def up(home: Path | None, *, port: int, images: Path, provisioning_seconds: float = 0.0) -> RunningServer:
+class OtherRuntimeError(LocalSnowflakeError):
+    """The server that runs was started with another runtime."""
+
+
+def up(
+    home: Path | None, *, port: int, images: Path, provisioning_seconds: float = 0.0, runtime: str | None = None
+) -> RunningServer:
     """Start a server in the background and wait until it answers; one that runs already is used.
 
+    :param runtime: one of :data:`~airflow_provider_raydp_spcs.local.runtimes.choice.RUNTIMES`; None for the one that
+        this home had last, at first the process runtime.
     :raises LocalSnowflakeError: it cannot start.
     """
     paths = Paths((home or default_home()).absolute())
     running = _running(paths)
     if running is not None and _answers(running):
+        if runtime not in (None, running.runtime):
+            msg = (
+                f"the local Snowflake of {paths.home} runs with the runtime {running.runtime!r}, not {runtime!r}; "
+                "take it down first: raydp-spcs local down"
+            )
+            raise OtherRuntimeError(msg)
         return running
     if running is not None:
         _wait_for_end(paths, running.pid)  # it is on its way down
     _check_memory()
     paths.prepare()
+    chosen = runtime or _last_runtime(paths)
+    engine_of(chosen)
+    paths.runtime.write_text(chosen)
     log = paths.logs / "server.log"
     command = [sys.executable, "-m", "airflow_provider_raydp_spcs.local.server", "--home", str(paths.home)]
     command += ["--images", str(images), "--port", str(port), "--provisioning-seconds", str(provisioning_seconds)]
+    command += ["--runtime", chosen]
     with log.open("w") as file:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
@@ -97,16 +117,16 @@ def down(home: Path | None) -> str:
 
     :raises LocalSnowflakeError: it does not end.
     """
-    from airflow_provider_raydp_spcs.local.runtimes.process import ProcessRuntime
-
     paths = Paths((home or default_home()).absolute())
     running = _running(paths)
     if running is not None:
         os.kill(running.pid, signal.SIGTERM)
         _wait_for_end(paths, running.pid)
-    swept = ProcessRuntime(paths.identity).sweep() if sys.platform == "linux" else 0
+    chosen = running.runtime if running else _last_runtime(paths)
+    swept = make_runtime(chosen, paths.identity).sweep() if sys.platform == "linux" else 0
     if running is None:
-        return f"No local Snowflake was running; ended {swept} processes that one had left behind."
+        things = "processes" if chosen == PROCESS else "containers"
+        return f"No local Snowflake was running; ended {swept} {things} that one had left behind."
     return "The local Snowflake is down; nothing of it runs any more."
 
 
@@ -115,7 +135,7 @@ def _wait_for_end(paths: Paths, pid: int) -> None:
     while _running(paths) is not None and time.monotonic() < deadline:
         time.sleep(0.1)
     if _running(paths) is not None:
-        # Its keepers notice and end every container.
+        # Its keepers or its janitor notice and end every container.
         os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)  # where this very process started it
@@ -128,7 +148,14 @@ def _running(paths: Paths) -> RunningServer | None:
         return None
     if not is_alive(facts):
         return None
-    return RunningServer(paths.home, int(facts["pid"]), int(facts["port"]))
+    return RunningServer(paths.home, int(facts["pid"]), int(facts["port"]), facts.get("runtime", PROCESS))
+
+
+def _last_runtime(paths: Paths) -> str:
+    try:
+        return paths.runtime.read_text().strip() or PROCESS
+    except FileNotFoundError:
+        return PROCESS
 
 
 def _answers(server: RunningServer) -> bool:

@@ -47,6 +47,15 @@ def invalid_spec(text: str) -> SnowflakeFault:
     return SnowflakeFault(395018, "22023", text)
 
 
+def wrong_architecture(image: str, wanted: str) -> SnowflakeFault:
+    """An image whose programs the pool's nodes cannot run; the number is one of those for image look-ups."""
+    text = (
+        f"Failed to retrieve image {image} from the image repository : SPCS only supports image for {wanted} architecture. "
+        f"Please rebuild your image with '--platform linux/{wanted}' option"
+    )
+    return SnowflakeFault(397012, "02000", text)
+
+
 def cannot(text: str) -> SnowflakeFault:
     """The operation is not possible in the object's present state."""
     return SnowflakeFault(2043, "02000", f"SQL compilation error:\n{text}")

@@ -67,6 +67,11 @@ class Paths:
         return self.home / "server.json"
 
     @property
+    def runtime(self) -> Path:
+        """Which runtime the services run with; restarts keep it."""
+        return self.home / "runtime"
+
+    @property
     def identity(self) -> str:
         """Six hexadecimal digits that stand for this home."""
         return hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:6]

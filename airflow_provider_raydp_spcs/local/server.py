@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_raydp_spcs.container_engine import ContainerEngineError
+from airflow_provider_raydp_spcs.local import bridge
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.paths import Paths
-from airflow_provider_raydp_spcs.local.runtimes.process import ProcessRuntime
+from airflow_provider_raydp_spcs.local.runtimes.choice import PROCESS, RUNTIMES, engine_of, make_runtime
 from airflow_provider_raydp_spcs.local.security.certificates import certificates, write_private
 from airflow_provider_raydp_spcs.local.security.sign_in import (
     ACCOUNT,
@@ -31,6 +33,7 @@ from airflow_provider_raydp_spcs.local.security.sign_in import (
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from airflow_provider_raydp_spcs.local.runtimes.base import Runtime
     from airflow_provider_raydp_spcs.local.services.supervisor import Supervisor
 
 HOST = "127.0.0.1"
@@ -52,6 +55,7 @@ class Options:
     images: Path
     port: int
     provisioning_seconds: float
+    runtime: str = PROCESS
 
 
 def main() -> None:
@@ -61,58 +65,67 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--provisioning-seconds", type=float, default=0.0)
+    parser.add_argument("--runtime", choices=RUNTIMES, default=PROCESS)
     given = parser.parse_args()
     for name in ("fakesnow.server", "httpx"):  # they log statements and addresses, whose texts may hold secrets
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        serve(Options(given.home, given.images, given.port, given.provisioning_seconds))
-    except LocalSnowflakeError as error:
+        serve(Options(given.home, given.images, given.port, given.provisioning_seconds, given.runtime))
+    except (LocalSnowflakeError, ContainerEngineError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 
 def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT; afterwards nothing of it runs.
 
-    :raises AlreadyRunningError, PortTakenError, UnsupportedPlatformError: it cannot start.
+    :raises LocalSnowflakeError, ContainerEngineError: it cannot start.
     """
     import uvicorn
 
     os.umask(0o077)
     paths = Paths(options.home)
     paths.prepare()
-    with _only_one(paths), _listen(options.port) as listener:
+    runtime = make_runtime(options.runtime, paths.identity)
+    with _only_one(paths), _listen(options.port) as listener, _opened(runtime):
         port = int(listener.getsockname()[1])
-        app, supervisor = _build(paths, options, port)
+        app, supervisor = _build(paths, options, port, runtime)
         made = certificates(paths.security)
 
         @contextlib.asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[None]:
             supervisor.start()
-            facts = {"pid": os.getpid(), "port": port, "started": _start_time(os.getpid())}
+            facts = {"pid": os.getpid(), "port": port, "started": _start_time(os.getpid()), "runtime": options.runtime}
             write_private(paths.server, json.dumps(facts).encode())
             yield
             await asyncio.to_thread(supervisor.close)
+            await asyncio.to_thread(runtime.close)
             # Not later: uvicorn ends the process with the signal that stopped it.
             paths.server.unlink(missing_ok=True)
 
         app.router.lifespan_context = lifespan
+        listeners = [listener]
+        served: bridge.Application = app
+        if runtime.subnet is not None:
+            listeners.append(bridge.listen(runtime.subnet, port))
+            served = bridge.for_containers_only(app, runtime.subnet)
         config = uvicorn.Config(
-            app,
+            served,
             ssl_certfile=str(made.server),
             access_log=False,
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=5,
         )
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+        asyncio.run(uvicorn.Server(config).serve(sockets=listeners))
 
 
-def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Supervisor]:
+def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple[Starlette, Supervisor]:
     """Put the rooms together."""
     from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
     from airflow_provider_raydp_spcs.local.ingress.proxy import Gate
     from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders
+    from airflow_provider_raydp_spcs.local.services.engine_images import EngineImages
     from airflow_provider_raydp_spcs.local.services.fleet import Fleet
     from airflow_provider_raydp_spcs.local.services.images import ImageCatalogue
     from airflow_provider_raydp_spcs.local.services.platform import Platform
@@ -133,8 +146,8 @@ def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Superv
     store = Store(paths.objects)
     catalogue, files = Catalogue(store), StageFiles(paths.stages)
     drop_temporary(catalogue, files)
-    engine = Engine(paths.databases, paths.stages)
-    engine.load_stages(name for name, _ in catalogue.all("Stage"))
+    tables = Engine(paths.databases, paths.stages)
+    tables.load_stages(name for name, _ in catalogue.all("Stage"))
 
     def issue_token(service: str, role: str) -> str:
         return sign_in.issue(Identity(service.rpartition(".")[2], role, service), "service", SERVICE_SECONDS)
@@ -149,9 +162,10 @@ def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Superv
         role = (identity.role or DEFAULT_ROLE) if identity else "PUBLIC"
         return dispatcher.access.enters(role, service, endpoint, platform.service_roles(service))
 
+    engine = engine_of(options.runtime)
     surroundings = Surroundings(
-        images=ImageCatalogue(options.images),
-        facts=AccountFacts(ACCOUNT, HOST, port, made.bundle),
+        images=ImageCatalogue(options.images) if engine is None else EngineImages(engine),
+        facts=AccountFacts(ACCOUNT, runtime.server_name, port, made.bundle),
         stage_folder=lambda location: stage_folder(catalogue, files, location),
         issue_token=issue_token,
     )
@@ -159,10 +173,10 @@ def _build(paths: Paths, options: Options, port: int) -> tuple[Starlette, Superv
     fleet = Fleet(store, Pools(store, options.provisioning_seconds))
     fleet.load()
     ingress = Ingress(made.server, Gate(user_of, may_enter, sign_in.browser_token, USER))
-    supervisor = Supervisor(fleet, ProcessRuntime(paths.identity), ingress, folders, surroundings)
+    supervisor = Supervisor(fleet, runtime, ingress, folders, surroundings)
     platform = Platform(fleet, ingress, folders, surroundings)
     dispatcher = Dispatcher(platform, catalogue, files)
-    wire = Wire(sign_in, engine, dispatcher, Transfers(files, sign_in))
+    wire = Wire(sign_in, tables, dispatcher, Transfers(files, sign_in))
     return wire.app(), supervisor
 
 
@@ -176,6 +190,16 @@ def _only_one(paths: Paths) -> Iterator[None]:
             msg = f"another local Snowflake uses {paths.home}; see: raydp-spcs local status --home {paths.home}"
             raise AlreadyRunningError(msg) from error
         yield
+
+
+@contextlib.contextmanager
+def _opened(runtime: Runtime) -> Iterator[None]:
+    """A runtime that is ready; closed also where the server does not get as far as serving."""
+    runtime.open()
+    try:
+        yield
+    finally:
+        runtime.close()
 
 
 def _listen(port: int) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePools
 from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
+from airflow_provider_raydp_spcs.spcs.image_repositories import ImageRepositories
 from airflow_provider_raydp_spcs.spcs.leases import Leases
 from airflow_provider_raydp_spcs.spcs.privileges import ExplainingSession
 from airflow_provider_raydp_spcs.spcs.services import Services
@@ -23,6 +24,7 @@ class SpcsClient:
         self.compute_pools = ComputePools(explaining)
         self.services = Services(explaining)
         self.stages = Stages(explaining)
+        self.image_repositories = ImageRepositories(explaining)
         self.streamlit_apps = StreamlitApps(explaining)
         self.leases = Leases(session)  # explains its own
 

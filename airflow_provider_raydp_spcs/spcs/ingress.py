@@ -24,6 +24,11 @@ class IngressToken:
     use_until: float
 
     @property
+    def seconds_left(self) -> int:
+        """How long it is used yet."""
+        return max(1, int(min(RENEW_AFTER_SECONDS, self.use_until - time.monotonic())))
+
+    @property
     def header(self) -> dict[str, str]:
         """The header that the ingress reads."""
         return {"Authorization": f'Snowflake Token="{self.value}"'}
@@ -45,9 +50,16 @@ class IngressTokens:
 
         :raises SpcsError: Snowflake gives no token.
         """
+        return self.current().header
+
+    def current(self) -> IngressToken:
+        """The token itself, still good, for those who take it in another form, as the image registry does.
+
+        :raises SpcsError: Snowflake gives no token.
+        """
         if self._token is None or time.monotonic() >= self._token.use_until:
             self._token = IngressToken(self._issue(), time.monotonic() + self._renew_after)
-        return self._token.header
+        return self._token
 
     def forget(self) -> None:
         """Drop the token, as after a refusal; the next call asks for a new one."""

@@ -21,6 +21,8 @@ _TAG = re.compile(r"(?<=/raydp_head:)[\w.]+")
 class SetupNames:
     """What the set-up makes; the defaults are what the files say.
 
+    Role, database, warehouse and integration are the account's: a second set-up needs other names for all four.
+
     :raises InvalidIdentifierError: at construction.
     """
 
@@ -28,6 +30,7 @@ class SetupNames:
     database: str = "RAYDP_SIS_DB"
     schema: str = "RAYDP_SIS_CORE_SCHEMA"
     warehouse: str = "RAYDP_SIS_XSW"
+    integration: str = "RAYDP_ACCESS_INTEGRATION"
 
     def __post_init__(self) -> None:
         for field in fields(self):

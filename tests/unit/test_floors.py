@@ -12,7 +12,7 @@ PACKAGE = "airflow_provider_raydp_spcs"
 ROOT = Path(__file__).resolve().parents[2] / PACKAGE
 
 # Leaves that every room may use.
-LEAVES = {"patience", "ports", "shipped", "version", "watching", ""}
+LEAVES = {"container_engine", "patience", "ports", "shipped", "version", "watching", ""}
 ALLOWED: dict[str, set[str]] = {
     "spcs": set(),
     "cluster": {"spcs"},
@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "node": {"cluster", "spcs", "runtime"},
     "runtime": {"spcs"},
     "local": {"spcs"},
+    "images": {"spcs"},
     "hooks": {"cluster", "jobs", "spcs"},
     "retries": {"cluster", "jobs", "spcs"},
     "links": {"cluster"},
@@ -30,9 +31,9 @@ ALLOWED: dict[str, set[str]] = {
     "task_groups": {"operators", "cluster"},
     "plugin": {"operators", "decorators", "links"},
     "streamlit": {"cluster", "spcs"},
-    "cli": {"hooks", "cluster", "jobs", "local", "spcs", "node", "streamlit"},
+    "cli": {"hooks", "cluster", "images", "jobs", "local", "spcs", "node", "streamlit"},
 }
-WITHOUT_AIRFLOW = {"streamlit", "spcs", "cluster", "jobs", "node", "runtime", "local"}
+WITHOUT_AIRFLOW = {"streamlit", "images", "spcs", "cluster", "jobs", "node", "runtime", "local"}
 MAX_LINES = 400
 
 

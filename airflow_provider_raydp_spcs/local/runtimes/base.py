@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.runtimes.network import Subnet
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,13 @@ class ContainerStart:
     :param mounts: path in the container → folder on this machine.
     :param image_files: path in the image → file or folder on this machine that it is a copy of.
     :param names: DNS name → address, of the services that this one may call.
+    :param image: what a container engine knows the image by.
+    :param own_names: DNS names of the service itself.
+    :param memory_volumes: path in the container → bytes, of those mounts that lie in memory.
+    :param memory_bytes: what it may use at most, memory volumes included; None for no limit.
+    :param cpus: cores that it may use at most; None for no limit.
+    :param is_alone: whether it is the only container of its instance.
+    :param ca_bundle: certificate authorities that the platform makes known to it.
     :param platform_env: what the platform adds; taken as it is.
     :param log: file for standard output and error.
     """
@@ -35,6 +45,13 @@ class ContainerStart:
     log: Path
     folder: Path
     image_files: Mapping[str, Path] = field(default_factory=dict)
+    image: str = ""
+    own_names: tuple[str, ...] = ()
+    memory_volumes: Mapping[str, int] = field(default_factory=dict)
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    is_alone: bool = True
+    ca_bundle: Path | None = None
 
 
 class ContainerHandle(Protocol):
@@ -61,7 +78,28 @@ class ContainerHandle(Protocol):
 
 
 class Runtime(Protocol):
-    """Starts containers."""
+    """Starts containers, between ``open`` and ``close``."""
+
+    @property
+    def server_name(self) -> str:
+        """Host name or address under which containers reach the local Snowflake."""
+        ...
+
+    def open(self) -> None:
+        """Get ready, and end what an earlier server left behind.
+
+        :raises LocalSnowflakeError, ContainerEngineError: containers cannot be played here.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what ``open`` took; every container has ended by now."""
+        ...
+
+    @property
+    def subnet(self) -> Subnet | None:
+        """Where containers have addresses of their own and see the server at the gateway's; None on loopback."""
+        ...
 
     def address(self, number: int) -> str:
         """The address of the instance with this number; numbers are never used twice."""
@@ -75,5 +113,5 @@ class Runtime(Protocol):
         ...
 
     def sweep(self) -> int:
-        """End what an earlier server left behind; answer how many processes that were."""
+        """End what an earlier server left behind; answer how many processes or containers that were."""
         ...

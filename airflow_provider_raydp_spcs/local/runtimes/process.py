@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from airflow_provider_raydp_spcs.local.runtimes import keeper
 from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart
 from airflow_provider_raydp_spcs.local.runtimes.substitution import replace, replace_names
 
+logger = logging.getLogger(__name__)
 MARKER: Final = "SPCS_LOCAL_INSTANCE"
 """Environment variable of every process of a container: whose it is."""
 MAX_LOG_BYTES: Final = 64 * 1024**2
@@ -37,11 +39,23 @@ class ProcessRuntime:
     :raises UnsupportedPlatformError: no Linux, or loopback addresses cannot be used.
     """
 
+    server_name = "127.0.0.1"
+    subnet = None
+
     def __init__(self, identity: str) -> None:
         self._identity = identity
         # Two local Snowflakes on one machine keep to different parts of 127.0.0.0/8.
         self._second = 64 + int(identity, 16) % 160
         self._check()
+
+    def open(self) -> None:
+        """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`."""
+        swept = self.sweep()
+        if swept:
+            logger.warning("ended %d processes that an earlier server left behind", swept)
+
+    def close(self) -> None:
+        """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`; processes leave nothing behind."""
 
     def _check(self) -> None:
         if sys.platform != "linux":
@@ -81,6 +95,7 @@ class ProcessRuntime:
                 [str(Path(sys.executable).parent), env.get("PATH", os.environ.get("PATH", os.defpath))]
             ),
             **start.platform_env,
+            **_trust(start.ca_bundle),
             "SPCS_INSTANCE_ADDRESS": start.address,
             MARKER: f"{self._identity}/{start.service}/{start.instance}/{start.container}",
         }
@@ -96,6 +111,11 @@ class ProcessRuntime:
         while marked_processes(self._identity) and time.monotonic() < deadline:
             time.sleep(0.05)
         return len(found)
+
+
+def _trust(ca_bundle: Path | None) -> dict[str, str]:
+    """Variables that make the usual clients trust certificate authorities."""
+    return {"REQUESTS_CA_BUNDLE": str(ca_bundle), "SSL_CERT_FILE": str(ca_bundle)} if ca_bundle else {}
 
 
 class _Process:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+CONTAINERS_NAME: Final = "snowflake.spcs.internal"
+"""Host name under which real containers reach the local Snowflake, with whatever address their network has."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ def certificates(folder: Path) -> Certificates:
         import trustme
 
         authority = trustme.CA(organization_name="Local Snowflake with SPCS")
-        server = authority.issue_cert("localhost", "127.0.0.1")
+        server = authority.issue_cert("localhost", "127.0.0.1", CONTAINERS_NAME)
         roots = Path(certifi.where()).read_bytes()
         made.bundle.write_bytes(roots + b"\n" + authority.cert_pem.bytes())
         write_private(made.server, server.private_key_and_cert_chain_pem.bytes())

@@ -12,7 +12,9 @@ from airflow_provider_raydp_spcs.local.security.certificates import write_privat
 from airflow_provider_raydp_spcs.local.services.images import Image
 from airflow_provider_raydp_spcs.local.services.instances import Instance
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
+from airflow_provider_raydp_spcs.spcs.instance_families import InstanceFamily
 from airflow_provider_raydp_spcs.spcs.specification import Container
+from airflow_provider_raydp_spcs.spcs.specification_rules import cpu_count, memory_bytes
 
 TOKEN_FOLDER: Final = "/snowflake/session"  # noqa: S105 - a path that SPCS fixes, no secret
 """Where the token is where the specification does not say otherwise (SPCS reference 3.5)."""
@@ -63,10 +65,16 @@ def prepare(
     folders: Folders,
     facts: AccountFacts,
     names: Mapping[str, str],
+    own_names: tuple[str, ...],
+    family: InstanceFamily,
     token: str,
     stage_folder: Callable[[str], Path],
 ) -> ContainerStart:
-    """Make the volumes' folders and the token's file, and put together what the runtime needs."""
+    """Make the volumes' folders and the token's file, and put together what the runtime needs.
+
+    Limits that are not given are the node's, and none are larger (SPCS reference 3.2).
+    """
+    limits = container.limits
     own = folders.instance(instance)
     own.mkdir(parents=True, exist_ok=True)
     volumes = {volume.name: volume for volume in record.specification.volumes}
@@ -102,12 +110,21 @@ def prepare(
             "SNOWFLAKE_DATABASE": record.database,
             "SNOWFLAKE_SCHEMA": record.schema,
             "SNOWFLAKE_SERVICE_NAME": record.name,
-            "REQUESTS_CA_BUNDLE": str(facts.ca_bundle),
-            "SSL_CERT_FILE": str(facts.ca_bundle),
         },
         log=folders.log(record, instance, container.name),
         folder=own,
         image_files=image.files,
+        image=image.reference,
+        own_names=own_names,
+        memory_volumes={
+            mount.mount_path: memory_bytes(volumes[mount.name].size or "")
+            for mount in container.volume_mounts
+            if volumes[mount.name].source == "memory"
+        },
+        memory_bytes=min(memory_bytes(limits.memory), family.memory_bytes) if limits.memory else family.memory_bytes,
+        cpus=min(cpu_count(limits.cpu), family.vcpus) if limits.cpu is not None else float(family.vcpus),
+        is_alone=len(record.specification.containers) == 1,
+        ca_bundle=facts.ca_bundle,
     )
 
 

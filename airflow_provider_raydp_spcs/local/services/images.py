@@ -9,10 +9,12 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
+
+from airflow_provider_raydp_spcs.version import __version__
 
 _PATH: Final = re.compile(
-    r"/[^\s/:@]+/[^\s/:@]+/[^\s/:@]+/(?P<name>[^\s/:@]+)(:(?P<tag>[\w.-]+))?(@sha256:[0-9a-f]+)?\Z"
+    r"/(?P<repository>[^\s/:@]+/[^\s/:@]+/[^\s/:@]+)/(?P<name>[^\s/:@]+)(:(?P<tag>[\w.-]+))?(@sha256:[0-9a-f]+)?\Z"
 )
 _REGISTRY: Final = re.compile(r"[\w.-]+\.registry(-local)?\.snowflakecomputing\.com")
 
@@ -23,14 +25,53 @@ class Image:
 
     :param entrypoint: ENTRYPOINT; a specification's ``command`` replaces it.
     :param command: CMD; a specification's ``args`` replace it.
-    :param env: ENV.
+    :param env: ENV, where the runtime has to set it.
     :param files: path in the image → where the file lies here, for files that COPY takes from the build's context.
+    :param reference: what a container engine knows it by.
+    :param architecture: of its programs, where it is known.
     """
 
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     env: dict[str, str]
     files: dict[str, Path] = field(default_factory=dict)
+    reference: str = ""
+    architecture: str | None = None
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """A row of SHOW IMAGES."""
+
+    name: str
+    tag: str
+    digest: str = ""
+
+
+class Images(Protocol):
+    """The images of every repository.
+
+    :param registry: host of the repositories' addresses; None for the one that Snowflake would have.
+    """
+
+    registry: str | None
+
+    def find(self, path: str) -> Image | None:
+        """The image of a path, or None where there is no such image."""
+        ...
+
+    def listing(self, repository: str) -> list[ListedImage]:
+        """The images of a repository.
+
+        :param repository: ``database/schema/name`` in lower case.
+        """
+        ...
+
+
+def parts_of(path: str) -> tuple[str, str, str] | None:
+    """Repository, image name and tag of ``/database/schema/repository/image[:tag]``, with or without registry."""
+    match = _PATH.match(_REGISTRY.sub("", path, count=1))
+    return (match["repository"].lower(), match["name"], match["tag"] or "latest") if match else None
 
 
 class ImageCatalogue:
@@ -41,20 +82,32 @@ class ImageCatalogue:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.registry: str | None = None
 
-    def names(self) -> list[str]:
-        """Names of the images."""
-        return sorted(path.parent.name for path in self._folder.glob("*/Dockerfile"))
+    def listing(self, repository: str) -> list[ListedImage]:
+        """Every image that has its Dockerfile here, whatever the repository."""
+        del repository
+        return [
+            ListedImage(name, self.tag(name))
+            for name in sorted(path.parent.name for path in self._folder.glob("*/Dockerfile"))
+        ]
+
+    def tag(self, name: str) -> str:
+        """The version of an image: its label ``org.opencontainers.image.version``, else that of the package it runs."""
+        from dockerfile_parse import DockerfileParser
+
+        parser = DockerfileParser(fileobj=io.BytesIO((self._folder / name / "Dockerfile").read_bytes()))
+        return str(parser.labels.get("org.opencontainers.image.version") or __version__)
 
     @staticmethod
     def is_valid(path: str) -> bool:
         """Whether an image path has the form ``/database/schema/repository/image:tag``, with or without registry."""
-        return _PATH.match(_REGISTRY.sub("", path, count=1)) is not None
+        return parts_of(path) is not None
 
     def find(self, path: str) -> Image | None:
         """The image of a path, or None where there is no such image; the tag is not looked at."""
-        match = _PATH.match(_REGISTRY.sub("", path, count=1))
-        return self._read(match["name"]) if match else None
+        parts = parts_of(path)
+        return self._read(parts[1]) if parts else None
 
     def _read(self, name: str) -> Image | None:
         from dockerfile_parse import DockerfileParser

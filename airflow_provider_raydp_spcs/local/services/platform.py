@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_raydp_spcs.local.errors import already_exists, cannot, does_not_exist, invalid_spec, invalid_value
+from airflow_provider_raydp_spcs.local.errors import (
+    already_exists,
+    cannot,
+    does_not_exist,
+    invalid_spec,
+    invalid_value,
+    wrong_architecture,
+)
 from airflow_provider_raydp_spcs.local.services import rows
 from airflow_provider_raydp_spcs.local.services.container_start import Folders
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
+from airflow_provider_raydp_spcs.local.services.images import parts_of
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
 from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, lacking, unschedulable
@@ -56,7 +64,7 @@ class Platform:
         with self._lock:
             if kind == "Compute pool" and self._pools.has(name):
                 return self._pools.get(name).owner
-            if kind == "Service" and name in self._services and not self._services[name].deleting:
+            if kind == "Service" and name in self._services:
                 return self._services[name].record.owner
         return None
 
@@ -197,9 +205,12 @@ class Platform:
             msg = f"{unschedulable(short).rstrip('.')}: the request exceeds a node of {family.name}."
             raise invalid_value(msg)
         for container in specification.containers:
-            if not self._around.images.is_valid(container.image):
+            if parts_of(container.image) is None:
                 msg = f"Invalid spec: Provided image name uses an invalid format: '{container.image}'"
                 raise invalid_spec(msg)
+            image = self._around.images.find(container.image)
+            if image is not None and image.architecture not in (None, family.architecture):
+                raise wrong_architecture(container.image, family.architecture)
         for volume in specification.volumes:
             if volume.source == "stage":
                 self._around.stage_folder(volume.stage or "")
@@ -321,14 +332,20 @@ class Platform:
 
     def repository_url(self, database: str, schema: str, name: str) -> str:
         """The address of an image repository."""
-        return f"{self.account.lower()}.registry.snowflakecomputing.com/{database}/{schema}/{name}".lower()
+        host = self._around.images.registry or f"{self.account}.registry.snowflakecomputing.com"
+        return f"{host}/{database}/{schema}/{name}".lower()
 
     def show_images(self, repository: str) -> list[dict[str, Any]]:
-        """Rows of SHOW IMAGES: every image has its Dockerfile here, whatever the repository."""
+        """Rows of SHOW IMAGES."""
         folder = "/".join(repository.lower().split("."))
         return [
-            {"image_name": name, "tags": "latest", "digest": "", "image_path": f"/{folder}/{name}:latest"}
-            for name in self._around.images.names()
+            {
+                "image_name": each.name,
+                "tags": each.tag,
+                "digest": each.digest,
+                "image_path": f"/{folder}/{each.name}:{each.tag}",
+            }
+            for each in self._around.images.listing(folder)
         ]
 
     def show_families(self) -> list[dict[str, Any]]:

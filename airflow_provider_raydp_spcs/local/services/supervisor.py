@@ -43,10 +43,7 @@ class Supervisor:
         self._tokens_renewed = time.monotonic()
 
     def start(self) -> None:
-        """End what an earlier server left behind, then begin."""
-        swept = self._runtime.sweep()
-        if swept:
-            logger.warning("ended %d processes that an earlier server left behind", swept)
+        """Begin; what an earlier server left behind has been ended."""
         shutil.rmtree(self._folders.scratch, ignore_errors=True)
         self._folders.scratch.mkdir(mode=0o700, parents=True)
         # A server that was killed may have dropped services without their volumes.
@@ -169,6 +166,8 @@ class Supervisor:
                 folders=self._folders,
                 facts=self._around.facts,
                 names=self._names_for(service.record),
+                own_names=self._own_names(service.record),
+                family=instance_family(self._fleet.pools.get(service.record.pool).instance_family),
                 token=self._around.issue_token(service.record.full_name, service.record.owner),
                 stage_folder=self._around.stage_folder,
             )
@@ -180,9 +179,13 @@ class Supervisor:
         for other in self._fleet.services.values():
             if other.instances and (other.record.database, other.record.schema) == (record.database, record.schema):
                 address = other.instances[0].address
-                full = f"{other.record.label}.{self._around.domain(record.database, record.schema)}"
-                names.update(dict.fromkeys((other.record.label, full, f"instances.{full}"), address))
+                names.update(dict.fromkeys(self._own_names(other.record), address))
         return names
+
+    def _own_names(self, record: ServiceRecord) -> tuple[str, ...]:
+        """DNS names of a service: within its schema, everywhere, and of all its instances (SPCS reference 3.4)."""
+        full = f"{record.label}.{self._around.domain(record.database, record.schema)}"
+        return record.label, full, f"instances.{full}"
 
     def _renew_tokens(self, service: RunningService) -> None:
         for instance in service.instances:

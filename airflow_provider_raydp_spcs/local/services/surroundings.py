@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts
-from airflow_provider_raydp_spcs.local.services.images import ImageCatalogue
+from airflow_provider_raydp_spcs.local.services.images import Images
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Surroundings:
     :param issue_token: a new OAuth token for a service (full name) that runs with a role.
     """
 
-    images: ImageCatalogue
+    images: Images
     facts: AccountFacts
     stage_folder: Callable[[str], Path]
     issue_token: Callable[[str, str], str]

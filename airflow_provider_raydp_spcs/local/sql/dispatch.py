@@ -52,6 +52,8 @@ class Dispatcher:
     def _facts(self, session: SessionFacts) -> dict[str, str | None]:
         return {
             "CURRENT_ROLE": session.role,
+            "CURRENT_DATABASE": session.database,
+            "CURRENT_SCHEMA": session.schema,
             "CURRENT_USER": session.user,
             "CURRENT_WAREHOUSE": session.warehouse,
             "CURRENT_ACCOUNT": self._platform.account,

@@ -17,6 +17,7 @@ import pytest
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, MonitoringConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, HeadAddress, JobRequest, JobStatus
@@ -78,6 +79,15 @@ class WholeCluster:
             timeout=60,
         )
 
+    def notebook_token(self) -> str:
+        """The notebook's token, once Jupyter answers: a busy machine may have taken longer than the head waits for it."""
+        with self.browse("job-files") as files, self.browse("notebook") as notebook:
+            deadline = time.monotonic() + 240
+            while notebook.get("/api").status_code != 200:
+                assert time.monotonic() < deadline, "Jupyter does not answer"
+                time.sleep(0.5)
+            return files.get("/notebook-token").raise_for_status().text
+
     @property
     def trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.environment["SSL_CERT_FILE"])
@@ -110,7 +120,10 @@ def whole_cluster(local_snowflake: dict[str, str]) -> Iterator[WholeCluster]:
         clusters = Clusters(client_of(connection))
         clusters.create(CONFIG)
         try:
-            clusters.wait_for(CONFIG.name, deadline=time.time() + 240, poll=0.5)
+            try:
+                clusters.wait_for(CONFIG.name, deadline=time.time() + 420, poll=0.5)
+            except ClusterError as error:
+                pytest.fail("\n".join([str(error), *clusters.last_words(CONFIG.name, lines=60)]))
             pages = clusters.endpoints(CONFIG.name)
             yield WholeCluster(CONFIG, local_snowflake, connection, clusters, pages, session_tokens(connection))
         finally:

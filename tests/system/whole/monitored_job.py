@@ -10,8 +10,8 @@ import ray
 from airflow_provider_raydp_spcs.runtime import set_result, spark_session
 
 ROWS = 400_000
-# Spill after so many rows, however much memory there is.
-SPILL = {"spark.shuffle.spill.numElementsForceSpillThreshold": "20000"}
+# Sort for every join, and spill after so many rows however much memory there is.
+SPILL = {"spark.sql.autoBroadcastJoinThreshold": "-1", "spark.shuffle.spill.numElementsForceSpillThreshold": "20000"}
 
 
 @ray.remote(num_cpus=0.1, max_retries=1)
@@ -20,7 +20,7 @@ def short(n: int) -> int:
     return n
 
 
-@ray.remote(num_cpus=0.1, max_retries=1, retry_exceptions=True)
+@ray.remote(num_cpus=0.1, max_retries=5, retry_exceptions=True)
 def fails_at_first(counter: ray.actor.ActorHandle) -> int:
     time.sleep(1)
     if ray.get(counter.next.remote()) < 4:
@@ -40,7 +40,7 @@ class Counter:
 
 def main(seconds: float) -> None:
     end = time.monotonic() + seconds
-    with spark_session("monitored", configs=SPILL) as spark:
+    with spark_session("monitored", share=0.5, configs=SPILL) as spark:
         group = ray.util.placement_group([{"CPU": 0.1}])
         counter = Counter.remote()
         kept = ray.put(b"x" * 50_000_000)
@@ -48,8 +48,7 @@ def main(seconds: float) -> None:
         rows = rounds = 0
         while time.monotonic() < end:
             frame = spark.range(0, ROWS, 1, 8).selectExpr("id", "id % 1000 AS k", "rand() AS v").cache()
-            # Both sides shuffled and sorted, so that there is something to spill.
-            joined = frame.join(frame.selectExpr("id + 1 AS id", "v AS w"), "id").orderBy("v")
+            joined = frame.join(frame.selectExpr("id + 1 AS id", "v AS w"), "id")
             rows += joined.groupBy("k").count().count()
             frame.unpersist()
             ray.get([short.remote(n) for n in range(10)])

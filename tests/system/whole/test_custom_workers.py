@@ -6,7 +6,7 @@ import pytest
 
 from tests.system.whole.conftest import WholeCluster
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 SCRIPT = """
 import json, os
 import ray

@@ -17,15 +17,12 @@ from websockets.sync.client import ClientConnection, connect
 from airflow_provider_raydp_spcs.node.notebook import STARTER
 from tests.system.whole.conftest import WholeCluster
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
 def token(whole_cluster: WholeCluster) -> str:
-    with whole_cluster.browse("job-files") as files:
-        reply = files.get("/notebook-token")
-    assert reply.status_code == 200
-    return reply.text
+    return whole_cluster.notebook_token()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from airflow_provider_raydp_spcs.spcs.specification import Container, Resources,
 from airflow_provider_raydp_spcs.version import __version__
 from tests.system.whole.conftest import WholeCluster
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 SERVICE, POOL = "RAY_CLIENT", "RAY_CLIENT_POOL"
 SCRIPT = """
 import time, ray

@@ -12,15 +12,11 @@ from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.node.notebook import STARTER
 from tests.system.whole.conftest import WholeCluster
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 def test_notebooks_survive_and_the_token_does_not(whole_cluster: WholeCluster) -> None:
-    def token() -> str:
-        with whole_cluster.browse("job-files") as files:
-            return files.get("/notebook-token").raise_for_status().text
-
-    first = token()
+    first = whole_cluster.notebook_token()
     book = json.loads(STARTER.read_text())
     book["cells"] = book["cells"][:2]
     with whole_cluster.browse("notebook") as jupyter:
@@ -31,7 +27,7 @@ def test_notebooks_survive_and_the_token_does_not(whole_cluster: WholeCluster) -
     whole_cluster.clusters.wait_for(whole_cluster.name, Target.SUSPENDED, deadline=time.time() + 120, poll=0.2)
     power.resume(whole_cluster.clusters, whole_cluster.name)
     whole_cluster.clusters.wait_for(whole_cluster.name, deadline=time.time() + 240, poll=0.5)
-    second = token()
+    second = whole_cluster.notebook_token()
     assert first != second
     with whole_cluster.browse("notebook") as jupyter:
         assert jupyter.get(f"/api/contents?token={first}").status_code == 403

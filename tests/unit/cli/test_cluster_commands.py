@@ -87,6 +87,14 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(
     assert error["exit_code"] == ExitCode.USAGE
 
 
+def test_the_file_says_how_to_monitor(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("monitoring: {grafana: false, retention_days: 3}")
+    assert wanted("--config", str(file), "--monitoring")["monitoring"]["retention_days"] == 3
+    assert wanted("--config", str(file), "--no-monitoring")["monitoring"] is None
+    assert wanted("--monitoring")["monitoring"]["grafana"] is True
+
+
 def test_a_list_is_no_configuration(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("- 1")

@@ -152,6 +152,7 @@ def test_the_environment_reaches_every_jvm(tmp_path: Path) -> None:
     assert found["PATH"].split(":")[-2:] == [str(tmp_path / "bin"), "/p"]
     assert found["SPARK_LOCAL_IP"] == "10.0.0.1"
     assert found["RAY_health_check_period_ms"] == "1000"
+    assert found["RAY_AUTH_MODE"] == "disabled"
 
 
 def test_the_readiness_answer_follows_ray() -> None:

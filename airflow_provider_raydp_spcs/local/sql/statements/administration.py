@@ -180,6 +180,24 @@ def replace_integration(cursor: Cursor) -> Statement:
     return _create(cursor, "Integration", _INTEGRATION, replace=True)
 
 
+@dataclass(frozen=True)
+class AlterIntegration:
+    name: str
+    values: dict[str, Any]
+
+    def run(self, context: Context) -> Answer:
+        context.needs("OWNERSHIP", "Integration", self.name)
+        context.catalogue.change("Integration", self.name, **self.values)
+        return status("Statement executed successfully.")
+
+
+@reads("ALTER INTEGRATION", "ALTER EXTERNAL ACCESS INTEGRATION")
+def alter_integration(cursor: Cursor) -> Statement:
+    name = cursor.name()
+    cursor.expect("SET")
+    return AlterIntegration(name, p.read_properties(cursor, _INTEGRATION))
+
+
 @reads("DROP INTEGRATION", "DROP EXTERNAL ACCESS INTEGRATION")
 def drop_integration(cursor: Cursor) -> Statement:
     return _drop(cursor, "Integration")
