@@ -23,7 +23,7 @@ from airflow_provider_raydp_spcs.images.errors import (
 from tests.system.containers.conftest import PYTHON_BASE, ROOT
 from tests.system.containers.registry import PASSWORD, USER, free_address, registry
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300, func_only=True)]
 SMALL = "raydp_worker:small"
 
 

@@ -28,7 +28,7 @@ from tests.local_snowflake import local_snowflake
 from tests.system.containers.conftest import PYTHON_BASE
 from tests.system.containers.services import DOCKERFILE, REPOSITORY, SERVER, SPEC, TWO_CONTAINERS
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300, func_only=True)]
 Look = Callable[..., Any]
 
 
