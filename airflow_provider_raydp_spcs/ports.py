@@ -18,10 +18,15 @@ RUNTIME_ENV_AGENT: Final = 8078
 DASHBOARD_AGENT_GRPC: Final = 8079
 DASHBOARD_AGENT_LISTEN: Final = 8081
 METRICS_EXPORT: Final = 8082
+AUTOSCALER_METRICS: Final = 8083
+DASHBOARD_METRICS: Final = 8084
+"""Where Ray's nodes, and on the head its autoscaler and its dashboard, tell their metrics."""
 HEALTH: Final = 8090
 """HTTP port of the node's own readiness answer (``GET /ready``)."""
 JOB_FILES: Final = 8091
 """HTTP port of the head's job files: growing logs from any position, and results."""
+DASHBOARD_PROXY: Final = 8092
+"""HTTP port under which the head serves Ray's dashboard together with Grafana."""
 
 WORKER_PORTS: Final = (10002, 19999)
 """First and last port of Ray's worker processes."""

@@ -16,6 +16,7 @@ HOPELESS: Final[tuple[type[Exception], ...]] = (
     spcs.AuthenticationError,
     spcs.InsufficientPrivilegesError,
     spcs.InvalidIdentifierError,
+    spcs.ImageNotUsableError,
     spcs.InvalidSpecificationError,
     spcs.InvalidValueError,
     spcs.LeaseTableMissingError,
@@ -25,6 +26,7 @@ HOPELESS: Final[tuple[type[Exception], ...]] = (
     cluster.ClusterConfigError,
     cluster.ClusterConflictError,
     cluster.ClusterNotFoundError,
+    cluster.ContainerNotFoundError,
     cluster.NameTakenError,
     cluster.WorkerGroupNotFoundError,
     jobs.ApplicationNotFoundError,
@@ -33,6 +35,7 @@ HOPELESS: Final[tuple[type[Exception], ...]] = (
     jobs.NotPicklableError,
     jobs.NotSignedInError,
     jobs.PythonMismatchError,
+    jobs.VersionMismatchError,
 )
 """Credentials, privileges, specifications, names and input: another try ends the same."""
 PASSING: Final[tuple[type[Exception], ...]] = (
@@ -40,9 +43,11 @@ PASSING: Final[tuple[type[Exception], ...]] = (
     spcs.ClusterClosingError,
     spcs.LockConflictError,
     spcs.SnowflakeUnreachableError,
+    cluster.ClusterInUseError,
     cluster.ClusterNotReadyError,
     cluster.ClusterNotDeletedError,
     cluster.ClustersNotReapedError,
+    cluster.MetricsMissingError,
     jobs.RayUnreachableError,
     jobs.JobLostError,
 )

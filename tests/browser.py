@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.programs import needed
 
 TIMEOUT = 30_000
 """Milliseconds that a page may take to show what is waited for; machines that run tests are busy."""
@@ -17,30 +17,48 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def chromium() -> str:
-    """Where Chromium is. Without it a test skips on a user's machine, and fails where RAYDP_REQUIRE_EXTRAS is set, as in CI."""
-    for program in PROGRAMS:
-        if found := shutil.which(program):
-            return found
-    missing = f"none of {', '.join(PROGRAMS)} is installed (Debian: apt-get install chromium)"
-    if os.environ.get("RAYDP_REQUIRE_EXTRAS"):
-        pytest.fail(missing)
-    pytest.skip(missing)
+    """Where Chromium is; see :func:`~tests.programs.needed`."""
+    return needed(*PROGRAMS, package="chromium")
+
+
+class Pages:
+    """Opens pages in one browser, each as if in a browser of its own: without history, without cookies."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    def open(self, width: int = 1400, height: int = 900, *, dark: bool = False) -> Page:
+        """An empty page, which trusts the local Snowflake's certificates.
+
+        :param dark: the user likes dark pages.
+        """
+        context = self._browser.new_context(
+            ignore_https_errors=True,
+            locale="en-US",
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+        )
+        context.set_default_timeout(TIMEOUT)
+        return context.new_page()
+
+
+@contextmanager
+def opened_browser() -> Iterator[Pages]:
+    """A browser; it and its pages are gone at the end."""
+    expect.set_options(timeout=TIMEOUT)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium())
+        try:
+            yield Pages(browser)
+        finally:
+            browser.close()
 
 
 @contextmanager
 def opened_page(width: int = 1400, height: int = 900) -> Iterator[Page]:
-    """An empty page in a browser without history and cookies, which trusts the local Snowflake's certificates."""
-    expect.set_options(timeout=TIMEOUT)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium())
-        context = browser.new_context(
-            ignore_https_errors=True, locale="en-US", viewport={"width": width, "height": height}
-        )
-        context.set_default_timeout(TIMEOUT)
-        try:
-            yield context.new_page()
-        finally:
-            browser.close()
+    """One page in a browser of its own."""
+    with opened_browser() as pages:
+        yield pages.open(width, height)
 
 
 class Album:

@@ -12,13 +12,16 @@ from typer.core import TyperGroup
 
 from airflow_provider_raydp_spcs import __version__
 from airflow_provider_raydp_spcs.cli import (
+    app_command,
     cluster_commands,
     demo_command,
+    doctor_command,
     images_commands,
     job_commands,
     local_commands,
     logs_commands,
     reap_command,
+    setup_command,
 )
 from airflow_provider_raydp_spcs.cli.exit_codes import MEANINGS, code_of
 from airflow_provider_raydp_spcs.cli.output import explain
@@ -41,7 +44,7 @@ app = typer.Typer(
     cls=_Group,
     name="raydp-spcs",
     help="Spark on Ray (RayDP) in Snowpark Container Services.",
-    epilog="Exit codes: " + "; ".join(f"{int(code)} {meaning}" for code, meaning in MEANINGS.items()) + ".",
+    epilog="[bold]Exit codes[/]\n\n" + "\n\n".join(f"{int(code):>3}  {meaning}" for code, meaning in MEANINGS.items()),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -50,7 +53,10 @@ app.add_typer(images_commands.app, name="images")
 app.add_typer(job_commands.app, name="job")
 app.add_typer(logs_commands.app, name="logs")
 app.add_typer(local_commands.app, name="local")
+app.command(name="setup")(setup_command.setup)
+app.command(name="doctor")(doctor_command.doctor)
 app.command(name="demo")(demo_command.demo)
+app.command(name="app")(app_command.app)
 app.command(name="reap", hidden=True)(reap_command.reap)
 
 

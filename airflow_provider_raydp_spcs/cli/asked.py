@@ -109,7 +109,9 @@ def cluster_config(
     """
     from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 
-    values = {**read_file(file), **_given(options), "name": name}
+    values = {**(there := read_file(file)), **_given(options), "name": name}
+    if options.get("monitoring") and isinstance(there.get("monitoring"), Mapping):
+        values["monitoring"] = there["monitoring"]  # the file says how, too
     if _given(head):
         values["head"] = {**(values.get("head") or {}), **_given(head)}
     given = [read_group(each) for each in groups]
@@ -117,8 +119,8 @@ def cluster_config(
         given.insert(0, {"name": "worker", **_given(worker)})
     if given:
         # Without a file, the groups that are named are all there are; but the usual one where only others are named.
-        there = values.get("worker_groups")
-        values["worker_groups"] = merge_groups([{"name": "worker"}] if there is None else there, given)
+        groups_there = values.get("worker_groups")
+        values["worker_groups"] = merge_groups([{"name": "worker"}] if groups_there is None else groups_there, given)
     return ClusterConfig.from_mapping(values)
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_raydp_spcs.cli.durations import words
 from airflow_provider_raydp_spcs.cli.output import moment, number, table_of
 
 if TYPE_CHECKING:
@@ -17,15 +18,16 @@ def clusters_table(summaries: Sequence[ClusterSummary]) -> Any:
     """One line per cluster; a text where there is none."""
     if not summaries:
         return "There are no clusters here. Create one: raydp-spcs cluster create NAME"
-    columns = ("CLUSTER", "STATE", "OWNER", "NODES", "CREATED", "EXPIRES", "CREDITS/H", "CREDITS")
+    now = dt.datetime.now(dt.UTC)
+    columns = ("CLUSTER", "STATE", "OWNER", "NODES", "AGE", "EXPIRES", "CREDITS/H", "CREDITS")
     rows = [
         (
             each.name,
             each.state,
             each.owner,
             ", ".join(f"{pool.group.lower()} {pool.nodes}/{pool.wanted}" for pool in each.pools),
-            moment(each.created_on),
-            moment(each.expires_on),
+            each.created_on and words((now - each.created_on).total_seconds()),
+            _left(each.expires_on, now),
             number(each.credits_per_hour),
             number(each.credits),
         )
@@ -113,6 +115,12 @@ def look_view(look: Look) -> Any:
 def urls_table(pages: dict[str, str]) -> Any:
     """Addresses by name."""
     return table_of(("NAME", "ADDRESS"), list(pages.items()))
+
+
+def _left(expires_on: dt.datetime | None, now: dt.datetime) -> str:
+    if expires_on is None:
+        return "never"
+    return "over" if expires_on <= now else f"in {words((expires_on - now).total_seconds())}"
 
 
 def _expiry(expires_on: dt.datetime | None) -> str:

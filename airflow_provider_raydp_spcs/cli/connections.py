@@ -27,6 +27,8 @@ ENVIRONMENT: Final = "env"
 """Stands for the variables that ``raydp-spcs local env`` prints."""
 AIRFLOW: Final = "airflow:"
 """Before the id of a connection of Airflow's."""
+AIRFLOW_ENVIRONMENT: Final = {"_AIRFLOW_PROCESS_CONTEXT": "server", "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
+"""Outside of a task Airflow looks into its own database only where it takes the process for one of its servers."""
 ARGUMENTS: Final[Mapping[str, Any]] = {"login_timeout": 60, "network_timeout": 300, "client_session_keep_alive": True}
 """Seconds; without them the connector tries again for ever where a server answers 5xx. A job may be waited for for longer
 than the four hours after which an unused session ends."""
@@ -143,6 +145,18 @@ def open_snowflake(scope: Scope, environment: Mapping[str, str] = os.environ) ->
         yield Snowflake(client_of(connection), lambda: session_tokens(connection))
 
 
+def connector_connection(scope: Scope, environment: Mapping[str, str] = os.environ) -> Any:
+    """A connection of the Snowflake connector's that stays open, for whoever needs no client of ours.
+
+    :raises NotConnectedError, SpcsError: see :func:`open_snowflake`.
+    """
+    if scope.connection.startswith(AIRFLOW):
+        from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+
+        return SpcsHook(snowflake_conn_id=scope.connection.removeprefix(AIRFLOW), **scope.overrides).connection
+    return _connector(scope, environment)
+
+
 def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
     import snowflake.connector
     import snowflake.connector.errors as connector_errors
@@ -150,11 +164,11 @@ def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
     from airflow_provider_raydp_spcs.cli.demo.connection import connect
     from airflow_provider_raydp_spcs.spcs.errors import translate
 
-    arguments = {**ARGUMENTS, "session_parameters": dict(RESULTS_AS_JSON), **scope.overrides}
     try:
         if scope.connection == ENVIRONMENT:
-            return connect(environment, **arguments)
-        return snowflake.connector.connect(**_named(scope.connection, arguments))
+            parameters = {"session_parameters": dict(RESULTS_AS_JSON)}
+            return connect(environment, **{**ARGUMENTS, **parameters, **scope.overrides})
+        return snowflake.connector.connect(**_named(scope))
     except KeyError as error:
         msg = (
             f'{error.args[0]} is not set. For the local Snowflake: eval "$(raydp-spcs local env)". '
@@ -165,10 +179,11 @@ def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
         raise translate(error) from error
 
 
-def _named(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The connector's own connection of a name, whose values stay but for those that we set."""
+def _named(scope: Scope) -> dict[str, Any]:
+    """The connector's own connection of a name; its values win over our defaults, and what is asked for over them."""
     from snowflake.connector.config_manager import CONFIG_MANAGER
 
+    name = scope.connection
     known = CONFIG_MANAGER["connections"]
     if name not in known:
         msg = (
@@ -177,14 +192,14 @@ def _named(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         )
         raise NotConnectedError(msg)
     own = known[name].unwrap() if hasattr(known[name], "unwrap") else dict(known[name])
-    parameters = {**(own.get("session_parameters") or {}), **arguments["session_parameters"]}
-    return {**ARGUMENTS, **own, **arguments, "session_parameters": parameters, "connection_name": name}
+    parameters = {**(own.get("session_parameters") or {}), **RESULTS_AS_JSON}
+    return {**ARGUMENTS, **own, **scope.overrides, "session_parameters": parameters, "connection_name": name}
 
 
 @contextlib.contextmanager
 def _airflow(scope: Scope) -> Iterator[Snowflake]:
     # Airflow's words go to standard output, where only answers belong.
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), _defaults(AIRFLOW_ENVIRONMENT):
         from airflow.sdk.exceptions import AirflowException
 
         from airflow_provider_raydp_spcs.hooks.ray_jobs import tokens_of
@@ -199,3 +214,15 @@ def _airflow(scope: Scope) -> Iterator[Snowflake]:
             raise NotConnectedError(msg) from error
     with hook:
         yield Snowflake(client, lambda: tokens_of(hook))
+
+
+@contextlib.contextmanager
+def _defaults(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for a while, where they are not set."""
+    missing = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(missing)
+    try:
+        yield
+    finally:
+        for name in missing:
+            os.environ.pop(name, None)

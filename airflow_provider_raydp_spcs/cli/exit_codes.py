@@ -29,7 +29,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.JOB_FAILED: "the job ended, and not well",
     ExitCode.NOT_CONNECTED: "Snowflake or the cluster's head cannot be reached, or does not know us",
     ExitCode.NOT_ALLOWED: "the role lacks a privilege",
-    ExitCode.CONFLICT: "what is there is somebody else's, or in use",
+    ExitCode.CONFLICT: "what is there is somebody else's, in use, or of another version",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
 }
 
@@ -72,6 +72,7 @@ def _codes() -> dict[type, ExitCode]:
             spcs.ObjectDoesNotExistError,
             cluster.ClusterNotFoundError,
             cluster.ContainerNotFoundError,
+            cluster.MetricsMissingError,
             cluster.WorkerGroupNotFoundError,
             jobs.JobNotFoundError,
         ),
@@ -99,6 +100,7 @@ def _codes() -> dict[type, ExitCode]:
             cluster.ClusterConflictError,
             cluster.ClusterInUseError,
             cluster.NameTakenError,
+            jobs.VersionMismatchError,
         ),
         ExitCode.INTERRUPTED: (KeyboardInterrupt,),
     }

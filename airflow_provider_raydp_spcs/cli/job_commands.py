@@ -131,7 +131,7 @@ def logs(
 @app.command()
 @connected
 def stop(
-    scope: Scope, cluster: Cluster, jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Submission ids.")]
+    scope: Scope, cluster: Cluster, jobs: Annotated[list[str], typer.Argument(metavar="JOB", help="Submission ids.")]
 ) -> None:
     """Stop jobs, and wait until they have ended. What has ended already stays as it is."""
     from airflow_provider_raydp_spcs.cli.job_view import job_json

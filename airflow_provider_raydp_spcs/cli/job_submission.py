@@ -22,6 +22,7 @@ from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.jobs.errors import JobFailedError, JobInputError, JobTimeoutError
 from airflow_provider_raydp_spcs.jobs.logs import LogView
 from airflow_provider_raydp_spcs.jobs.submission import check_runtime_env, check_submission_id
+from airflow_provider_raydp_spcs.jobs.versions import check_versions, cluster_versions
 from airflow_provider_raydp_spcs.jobs.wait import patiently, result_of, stop_and_wait, wait_for_job
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Submission:
 
     def send(self, stages: Stages, stage: str, client: RayJobsClient, head: Head) -> None:
         """Upload and submit; a job of this id that is there is left as it is."""
+        found = patiently(partial(cluster_versions, client, self.cluster), told=say, diagnose=head.diagnose)
+        check_versions(found, self.cluster, say)
         self.application.upload(stages, stage, self.cluster)
         metadata = {"submitted_by": "raydp-spcs", "application": self.application.file.name}
         request = self.application.request(self.cluster, self.job, self.runtime_env, metadata)
@@ -110,7 +113,7 @@ def follow(client: RayJobsClient, head: Head, wanted: Submission) -> None:
 
 def _interrupted(client: RayJobsClient, head: Head, wanted: Submission) -> None:
     """Somebody pressed Ctrl-C: the job is another thing, so ask, or say how it is stopped."""
-    if sys.stdin.isatty() and sys.stderr.isatty():
+    if _is_asked():
         say("")
         try:
             if typer.confirm(f"Stop job {wanted.job}, too?", default=False, err=True):
@@ -123,3 +126,8 @@ def _interrupted(client: RayJobsClient, head: Head, wanted: Submission) -> None:
         f"Job {wanted.job} goes on. Its log: raydp-spcs job logs --follow {wanted.cluster} {wanted.job}. "
         f"Stop it: raydp-spcs job stop {wanted.cluster} {wanted.job}"
     )
+
+
+def _is_asked() -> bool:
+    """Whether somebody is there who can answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

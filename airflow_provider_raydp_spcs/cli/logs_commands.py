@@ -17,7 +17,7 @@ from airflow_provider_raydp_spcs.cli.progress import bar
 app = typer.Typer(help="Logs on the stage: put there, listed, fetched.", no_args_is_help=True)
 Stage = Annotated[str, typer.Option(help="The stage of the logs.")]
 Place = Annotated[
-    str, typer.Argument(help="Folder or file on the stage, such as CLUSTER or CLUSTER/dag/run.", metavar="[PATH]")
+    str, typer.Argument(help="Folder or file on the stage, such as CLUSTER or CLUSTER/dag/run.", metavar="PATH")
 ]
 
 
@@ -29,7 +29,7 @@ def export(
         str, typer.Argument(metavar="CLUSTER", help="Name of the cluster.", autocompletion=complete_clusters)
     ],
     jobs: Annotated[
-        list[str] | None, typer.Argument(metavar="[JOB...]", help="Jobs whose logs are wanted. Default: all.")
+        list[str] | None, typer.Argument(metavar="JOB", help="Jobs whose logs are wanted. Default: all.")
     ] = None,
     *,
     run: Annotated[str | None, typer.Option(help="Name of the folder. Default: the time.")] = None,
@@ -77,7 +77,7 @@ def get(
     scope: Scope,
     path: Place,
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where to put them; folders of the stage are kept.")
+        Path, typer.Argument(metavar="FOLDER", help="Where to put them; folders of the stage are kept.")
     ] = Path("logs"),
     *,
     stage: Stage = "RAYDPLOGS",

@@ -1,7 +1,7 @@
 """How the command line speaks: answers on standard output, as tables or JSON; everything else on standard error.
 
-With ``--output json`` standard output holds one JSON document and nothing else, whatever comes: of a failure
-``{"error": {"type", "message", "exit_code"}}``. Rich, which draws, is imported only when something is drawn.
+With ``--output json`` standard output holds one JSON document and nothing else, of a failure
+``{"error": {"type", "message", "exit_code"}}``; only a command line that cannot be read has none. Rich, which draws, is imported only when something is drawn.
 """
 
 from __future__ import annotations

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.cluster import monitoring
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
-from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, NodeConfig, WorkerGroup
-from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES, NOTEBOOK
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, MonitoringConfig, NodeConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.endpoints import JOB_FILES, NOTEBOOK
+from airflow_provider_raydp_spcs.cluster.naming import HEAD, host, pool_name, service_name
 from airflow_provider_raydp_spcs.cluster.sizing import size_node
 from airflow_provider_raydp_spcs.spcs import sql
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool
@@ -32,9 +34,6 @@ RAY_DIR: Final = "/raydp/ray"
 SESSION_DIR: Final = "/raydp/session"
 CONTAINER: Final = "raydp"
 READY_PATH: Final = "/ready"
-HEAD: Final = "HEAD"
-"""Group of the head's service and pool."""
-MONITORING_FAMILY: Final = "CPU_X64_S"
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,6 @@ class Blueprint:
 
     pools: tuple[ComputePool, ...]
     services: tuple[Service, ...]
-
-
-def service_name(cluster: str, group: str) -> str:
-    """Name of a group's service, without database and schema."""
-    return f"{cluster}_{group}".upper()
-
-
-def pool_name(cluster: str, group: str) -> str:
-    """Name of a group's compute pool."""
-    return f"{cluster}_{group}_POOL".upper()
 
 
 def draw(
@@ -69,7 +58,7 @@ def draw(
     draft = _Draft(config, scope, ClusterComment(config.name, "", owner, run, expires=expires))
     groups = [draft.head(), *(draft.worker(group) for group in config.worker_groups)]
     if config.monitoring:
-        groups += draft.monitoring()
+        groups += draft.monitoring(config.monitoring)
     pools: dict[str, ComputePool] = {}
     for pool, _ in groups:
         pools.setdefault(pool.name, pool)
@@ -86,54 +75,36 @@ class _Draft:
         config, head = self.config, self.config.head
         notebook = (Endpoint(NOTEBOOK, ports.NOTEBOOK, public=True),) if config.notebook else ()
         endpoints = (
-            Endpoint(DASHBOARD, ports.DASHBOARD, public=True),
+            *monitoring.dashboard_endpoints(config),
             Endpoint(JOB_FILES, ports.JOB_FILES, public=True),
             Endpoint("gcs", ports.GCS, protocol="TCP"),
+            Endpoint("autoscaler-metrics", ports.AUTOSCALER_METRICS, protocol="TCP"),
+            Endpoint("dashboard-metrics", ports.DASHBOARD_METRICS, protocol="TCP"),
             Endpoint("ray-client", ports.RAY_CLIENT, protocol="TCP"),
             *notebook,
             *_node_endpoints(),
         )
-        switches = {"RAYDP_NOTEBOOK": "1"} if config.notebook else {}
+        switches = {**({"RAYDP_NOTEBOOK": "1"} if config.notebook else {}), **monitoring.head_environment(config)}
         return self._group(HEAD, head, "raydp_head", endpoints, 1, head.num_cpus, {}, {**switches, **_limits(config)})
 
     def worker(self, group: WorkerGroup) -> tuple[ComputePool, Service]:
         image = "raydp_worker" if group.is_spark else "raydp_custom_worker"
-        head = service_name(self.config.name, HEAD).lower().replace("_", "-")
-        env = {"RAYDP_HEAD_ADDRESS": f"{head}:{ports.GCS}"}
+        env = {"RAYDP_HEAD_ADDRESS": f"{host(self.config.name, HEAD)}:{ports.GCS}"}
+        if group.labels:
+            env["RAYDP_LABELS"] = json.dumps(dict(group.labels))
         cpus = group.family.vcpus
         return self._group(
             group.name.upper(), group, image, _node_endpoints(), group.count, cpus, group.ray_resources, env
         )
 
-    def monitoring(self) -> list[tuple[ComputePool, Service]]:
-        head = service_name(self.config.name, HEAD).lower().replace("_", "-")
-        prometheus = service_name(self.config.name, "PROMETHEUS").lower().replace("_", "-")
-        return [
-            self._monitor(
-                "PROMETHEUS", ports.PROMETHEUS, {"RAYDP_HEAD_ADDRESS": f"{head}:{ports.DASHBOARD}"}, public=False
-            ),
-            self._monitor(
-                "GRAFANA", ports.GRAFANA, {"RAYDP_PROMETHEUS": f"http://{prometheus}:{ports.PROMETHEUS}"}, public=True
-            ),
-        ]
-
-    def _monitor(self, group: str, port: int, env: Mapping[str, str], *, public: bool) -> tuple[ComputePool, Service]:
-        name = group.lower()
-        specification = ServiceSpecification(
-            containers=(
-                Container(
-                    name=name,
-                    image=self._image(name, None),
-                    env={"RAYDP_CLUSTER": self.config.name, **env},
-                    volume_mounts=(VolumeMount("data", "/data"),),
-                    requests=Resources(cpu=1, memory="4Gi"),
-                ),
-            ),
-            endpoints=(Endpoint(name, port, public=public),),
-            volumes=(Volume("data", "block", size="20Gi"),),
-        )
-        pool = self._pool("MONITORING", MONITORING_FAMILY, 1)
-        return pool, self._service(group, pool.name, specification, 1)
+    def monitoring(self, wanted: MonitoringConfig) -> list[tuple[ComputePool, Service]]:
+        pool = self._pool("MONITORING", wanted.instance_family, 1)
+        image = self._image("prometheus", wanted.prometheus_image)
+        services = [self._service(monitoring.PROMETHEUS, pool.name, monitoring.prometheus(self.config, image), 1)]
+        if wanted.grafana:
+            image = self._image("grafana", wanted.grafana_image)
+            services.append(self._service(monitoring.GRAFANA, pool.name, monitoring.grafana(self.config, image), 1))
+        return [(pool, service) for service in services]
 
     def _group(
         self,

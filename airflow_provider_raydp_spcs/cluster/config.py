@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Self
 
 from airflow_provider_raydp_spcs.cluster.errors import ClusterConfigError
+from airflow_provider_raydp_spcs.cluster.worker_rules import (
+    CUSTOM_RESOURCE,
+    SPARK_RESOURCE,
+    check_labels,
+    check_resources,
+)
 from airflow_provider_raydp_spcs.spcs import sql
 from airflow_provider_raydp_spcs.spcs.errors import InvalidSpecificationError, SpcsError
 from airflow_provider_raydp_spcs.spcs.instance_families import InstanceFamily, instance_family
@@ -17,10 +24,12 @@ MAX_NAME: Final = 40
 """Longest name of a cluster; with the longest group behind it, it still makes a DNS label."""
 MAX_GROUP: Final = 20
 RESERVED_GROUPS: Final = frozenset({"HEAD", "PROMETHEUS", "GRAFANA", "MONITORING"})
+MAX_RETENTION_DAYS: Final = 365
 MIN_LIMIT_SECONDS: Final = 60
 MAX_LIMIT_SECONDS: Final = 31_536_000
 """Shortest and longest life and idleness that may be asked for; the longest is a year."""
 IDLE_ACTIONS: Final = ("suspend", "drop")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,14 @@ class NodeConfig:
         if self.memory is not None:
             _check_memory(self.memory, family)
         for name, value in self.env.items():
-            if not isinstance(value, str) or name.startswith(("RAYDP_", "SNOWFLAKE_", "SPCS_")):
+            if (
+                not isinstance(value, str)
+                or not _VARIABLE.fullmatch(str(name))
+                or name.startswith(("RAYDP_", "SNOWFLAKE_", "SPCS_"))
+            ):
                 msg = (
-                    f"env {name!r}: {value!r} is not allowed; values are texts, and names must not start with RAYDP_, "
-                    "SNOWFLAKE_ or SPCS_, which the cluster and the platform set"
+                    f"env {name!r}: {value!r} is not allowed; values are texts, names are letters, digits and '_', and must "
+                    "not start with RAYDP_, SNOWFLAKE_ or SPCS_, which the cluster and the platform set"
                 )
                 raise ClusterConfigError(msg)
 
@@ -72,13 +85,19 @@ class WorkerGroup(NodeConfig):
 
     :param name: part of the names of its service and pool.
     :param count: how many nodes.
-    :param resources: Ray's custom resources of each node. By default the group ``worker`` has the resource ``worker``,
-        which Spark executors run on, and any other group has ``custom_worker`` and is left alone by Spark.
+    :param resources: Ray's custom resources of each node, by which tasks reach it (``@ray.remote(resources=…)``). By
+        default ``{"worker": 1}`` for the group ``worker`` and ``{"custom_worker": 1}`` for any other.
+    :param labels: Ray's labels of each node, by which tasks reach it as well (``@ray.remote(label_selector=…)``); every
+        node has ``raydp-role`` and ``raydp-group`` besides.
+    :param spark: whether Spark executors run here: True adds the resource ``worker``, on which they run, and False keeps
+        it off. By default they run on the group ``worker``, and wherever ``resources`` names ``worker``.
     """
 
     name: str = "worker"
     count: int = 2
     resources: Mapping[str, float] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    spark: bool | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,23 +107,79 @@ class WorkerGroup(NodeConfig):
             raise ClusterConfigError(msg)
         limit = self.family.node_limit or 500
         sql.count(self.count, f"count of worker group {self.name}", minimum=1, maximum=limit)
-        for resource, amount in (self.resources or {}).items():
-            if isinstance(amount, bool) or not isinstance(amount, int | float) or amount <= 0:
-                msg = f"resource {resource!r} of worker group {self.name} is {amount!r}; allowed are numbers above 0"
-                raise ClusterConfigError(msg)
+        check_resources(self.resources or {}, self.name)
+        check_labels(self.labels, self.name)
+        if self.spark not in (None, True, False):
+            msg = f"spark of worker group {self.name} is {self.spark!r}; allowed are True, False and None"
+            raise ClusterConfigError(msg)
+        if self.spark is False and SPARK_RESOURCE in (self.resources or {}):
+            msg = (
+                f"worker group {self.name} has spark=False and the resource {SPARK_RESOURCE!r}, on which Spark executors "
+                "run; take that resource away, or leave spark out"
+            )
+            raise ClusterConfigError(msg)
 
     @property
     def is_spark(self) -> bool:
         """Whether Spark executors run here."""
-        return "worker" in self.ray_resources
+        return SPARK_RESOURCE in self.ray_resources
 
     @property
     def ray_resources(self) -> dict[str, float]:
         """The resources of each node."""
-        if self.resources is not None:
-            return {name: float(amount) for name, amount in self.resources.items()}
         # One per node: Ray hands out any fraction of a resource up to 1, and above it whole numbers only.
-        return {"worker" if self.name.lower() == "worker" else "custom_worker": 1.0}
+        if self.resources is not None:
+            found = {name: float(amount) for name, amount in self.resources.items()}
+        elif self.name.lower() == "worker" and self.spark is not False:
+            found = {SPARK_RESOURCE: 1.0}
+        else:
+            found = {CUSTOM_RESOURCE: 1.0}
+        return {**found, SPARK_RESOURCE: found.get(SPARK_RESOURCE, 1.0)} if self.spark else found
+
+
+@dataclass(frozen=True)
+class MonitoringConfig:
+    """Prometheus and Grafana beside the head.
+
+    :param instance_family: of the one node that both run on.
+    :param grafana: also run Grafana; otherwise Prometheus alone.
+    :param prometheus_image: other image than the one of this package, as a path or as a name in the image repository.
+    :param grafana_image: likewise.
+    :param retention_days: how long Prometheus keeps what it has gathered.
+    """
+
+    instance_family: str = "CPU_X64_S"
+    grafana: bool = True
+    prometheus_image: str | None = None
+    grafana_image: str | None = None
+    retention_days: int = 15
+
+    def __post_init__(self) -> None:
+        family = instance_family(self.instance_family)
+        if family.gpus:
+            msg = f"instance_family of monitoring is {family.name}, which has GPUs that nobody would use; take a CPU family"
+            raise ClusterConfigError(msg)
+        if not isinstance(self.grafana, bool):
+            msg = f"grafana of monitoring is {self.grafana!r}; allowed are True and False"
+            raise ClusterConfigError(msg)
+        sql.count(self.retention_days, "retention_days of monitoring", minimum=1, maximum=MAX_RETENTION_DAYS)
+
+    @classmethod
+    def read(cls, value: Any) -> MonitoringConfig | None:
+        """From what may be written for it: None or False for none, True for the defaults, or a mapping.
+
+        :raises ClusterConfigError: anything else.
+        """
+        if value is None or value is False:
+            return None
+        if value is True:
+            return cls()
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, Mapping):
+            return cls(**_known(cls, value, "monitoring"))
+        msg = f"monitoring is {value!r}; allowed are True, False, a MonitoringConfig, and a mapping of its values"
+        raise ClusterConfigError(msg)
 
 
 @dataclass(frozen=True)
@@ -122,7 +197,7 @@ class ClusterConfig:
     :param logs_stage: stage for the logs.
     :param query_warehouse: warehouse of the services' own queries.
     :param external_access_integrations: through which containers reach hosts outside.
-    :param monitoring: run Prometheus and Grafana beside the head.
+    :param monitoring: run Prometheus and Grafana beside the head; True, False and a mapping are understood as well.
     :param notebook: run Jupyter Lab on the head.
     :param auto_suspend_secs: idle seconds after which the pools release their nodes.
     :param max_life_seconds: age at which the cluster is dropped, whatever runs on it; None for never.
@@ -143,7 +218,7 @@ class ClusterConfig:
     logs_stage: str = "RAYDPLOGS"
     query_warehouse: str | None = None
     external_access_integrations: Sequence[str] = ()
-    monitoring: bool = False
+    monitoring: MonitoringConfig | None = None
     notebook: bool = False
     auto_suspend_secs: int = 600
     max_life_seconds: int | None = None
@@ -155,6 +230,7 @@ class ClusterConfig:
         _check_name(self.name, "cluster name", MAX_NAME)
         object.__setattr__(self, "name", self.name.upper())
         object.__setattr__(self, "worker_groups", tuple(self.worker_groups))
+        object.__setattr__(self, "monitoring", MonitoringConfig.read(self.monitoring))
         object.__setattr__(self, "external_access_integrations", tuple(self.external_access_integrations))
         if not self.worker_groups:
             msg = f"cluster {self.name} has no worker group; give at least one, such as WorkerGroup(count=2)"
@@ -181,7 +257,7 @@ class ClusterConfig:
         """Plain values, for templates and JSON."""
 
         def plain(value: Any) -> Any:
-            if isinstance(value, NodeConfig):
+            if isinstance(value, NodeConfig | MonitoringConfig):
                 return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
             if isinstance(value, Mapping):
                 return dict(value)

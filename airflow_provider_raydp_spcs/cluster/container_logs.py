@@ -80,7 +80,9 @@ def last_lines(client: SpcsClient, source: Source, lines: int) -> list[str]:
     """
     try:
         text = client.services.logs(source.service, source.instance, source.container, lines=lines)
-    except (ObjectDoesNotExistError, StatementFailedError) as error:
+    except StatementFailedError as error:
+        if type(error) not in (StatementFailedError, ObjectDoesNotExistError):
+            raise  # a privilege is missing, or the session has ended
         msg = f"{source.label} has no log: {error}"
         raise ContainerNotFoundError(msg) from error
     found = text.splitlines()

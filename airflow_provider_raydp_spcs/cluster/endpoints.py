@@ -6,6 +6,8 @@ from typing import Final
 
 DASHBOARD: Final = "dashboard"
 """Ray's dashboard with the Jobs API."""
+JOBS_API: Final = "jobs-api"
+"""The Jobs API without the proxy that adds Grafana to the dashboard; only where the cluster has Grafana."""
 JOB_FILES: Final = "job-files"
 """The head's job files (``node.job_files``)."""
 NOTEBOOK: Final = "notebook"

@@ -49,3 +49,7 @@ class ContainerNotFoundError(ClusterError):
 
 class ClusterInUseError(ClusterError):
     """Somebody holds a lease of the cluster; the message says who."""
+
+
+class MetricsMissingError(ClusterError):
+    """There are no metrics of a run."""

@@ -9,19 +9,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw, service_name
+from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, cluster_of
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.creation import Creation, Progress
 from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
-from airflow_provider_raydp_spcs.cluster.errors import ClusterFailedError, ClusterNotDeletedError, ClusterNotFoundError
-from airflow_provider_raydp_spcs.cluster.status import (
-    ClusterStatus,
-    ServiceState,
-    not_found,
-    overdue,
-    tell_changes,
+from airflow_provider_raydp_spcs.cluster.errors import (
+    ClusterFailedError,
+    ClusterNotDeletedError,
+    ClusterNotFoundError,
+    ClusterNotReadyError,
 )
+from airflow_provider_raydp_spcs.cluster.naming import service_name
+from airflow_provider_raydp_spcs.cluster.obstacles import Obstacles
+from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState, not_found, overdue, tell_changes
 from airflow_provider_raydp_spcs.cluster.target import DELETE_TIMEOUT, POLL_SECONDS, Target
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
@@ -63,6 +64,7 @@ class Clusters:
     ) -> None:
         self.client = client
         self._database, self._schema, self._sleep = database, schema, sleep
+        self._obstacles = Obstacles(client)
 
     def blueprint(self, config: ClusterConfig, *, owner: str = "", run: str = "", expires: str = "") -> Blueprint:
         """What :meth:`create` would ask for."""
@@ -133,7 +135,7 @@ class Clusters:
             if self.has_reached(status, target):
                 return status
             if clock() >= deadline:
-                raise overdue(status, target)
+                raise self.overdue(status, target)
             self._sleep(poll)
 
     def has_reached(self, status: ClusterStatus, target: Target) -> bool:
@@ -148,10 +150,14 @@ class Clusters:
             raise not_found(status.name)
         if target is Target.SUSPENDED:
             return status.is_suspended
-        if status.failure:
-            msg = f"cluster {status.name} will not become ready: {status.failure}"
+        if failure := status.failure or self._obstacles.final(status):
+            msg = f"cluster {status.name} will not become ready: {failure}"
             raise ClusterFailedError(msg)
         return status.is_ready and self._endpoints_open(status)
+
+    def overdue(self, status: ClusterStatus, target: Target) -> ClusterNotReadyError:
+        """The error about a cluster that did not get there in time, with what stands in its way."""
+        return overdue(status, target, self._obstacles.all(status) if target is Target.READY else ())
 
     def find(self, name: str) -> ClusterStatus:
         """How the cluster is, without services where there is none; containers only of services that are not up."""

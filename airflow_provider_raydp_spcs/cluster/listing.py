@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, by_cluster
 from airflow_provider_raydp_spcs.cluster.cost import Cost, cost_of
+from airflow_provider_raydp_spcs.cluster.naming import HEAD
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo, ComputePoolState
 from airflow_provider_raydp_spcs.spcs.service_info import ASLEEP, BROKEN, GOING, UP, ServiceInfo, ServiceStatus
 

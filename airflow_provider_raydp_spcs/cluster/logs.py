@@ -1,19 +1,24 @@
-"""Bringing a run's logs together on the stage: of the driver, of the executors, of the containers."""
+"""Bringing a run's logs together on the stage: of the driver, of the executors, of the containers; and its metrics."""
 
 from __future__ import annotations
 
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from airflow_provider_raydp_spcs.cluster.metrics import JobTimes, MetricsSource, time_range, write_snapshot
+from airflow_provider_raydp_spcs.cluster.monitoring import PROMETHEUS
+from airflow_provider_raydp_spcs.cluster.naming import service_name
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.cluster.creation import Progress
     from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+    from airflow_provider_raydp_spcs.cluster.status import ServiceState
     from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 
 EXECUTOR_LOGS: Final = re.compile(r"(raydp-java-worker|java-worker|worker)-.*\.(log|out|err)\Z")
@@ -22,8 +27,12 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.=-]+")
 CONTAINER_LINES: Final = 100_000
 
 
-class RayLogs(Protocol):
+class RayLogs(MetricsSource, Protocol):
     """Where logs of Ray come from: the Jobs API and the state API of the head."""
+
+    def info(self, submission_id: str) -> JobTimes:
+        """When a job ran."""
+        ...
 
     def logs(self, submission_id: str) -> Iterator[bytes]:
         """The driver's log, in pieces."""
@@ -83,12 +92,16 @@ def export_logs(
 ) -> Exported:
     """Collect the logs of a cluster's job and put them on the stage. May be repeated; files are replaced.
 
+    Where the cluster has monitoring, a snapshot of the metrics (:mod:`~airflow_provider_raydp_spcs.cluster.metrics`) comes
+    with them.
+
     What cannot be had (Ray does not answer, a container has not started) is told and left out; the rest is exported.
 
     :param ray: None where the head cannot be reached.
     :raises SpcsError: the stage cannot be written.
     """
     missing: list[str] = []
+    services = clusters.status(target.cluster).services
     with tempfile.TemporaryDirectory(prefix="raydp-logs-") as name:
         folder = Path(name)
         if ray is None:
@@ -96,7 +109,12 @@ def export_logs(
         else:
             _driver_logs(ray, submission_ids, folder, missing)
             _executor_logs(ray, folder / "executors", missing)
-        _container_logs(client, clusters, target.cluster, folder / "containers", missing)
+            if (
+                service_name(target.cluster, PROMETHEUS) in {state.service.name for state in services}
+                and submission_ids
+            ):
+                _metrics(ray, submission_ids, folder / "metrics.parquet", missing, progress)
+        _container_logs(client, services, folder / "containers", missing)
         if missing:
             (folder / "missing.txt").write_text("\n".join(missing) + "\n")
         for source in sorted({path.parent for path in folder.rglob("*") if path.is_file()}):
@@ -138,9 +156,20 @@ def _executor_logs(ray: RayLogs, folder: Path, missing: list[str]) -> None:
             target.unlink()
 
 
-def _container_logs(client: SpcsClient, clusters: Clusters, cluster: str, folder: Path, missing: list[str]) -> None:
+def _metrics(ray: RayLogs, submission_ids: Sequence[str], file: Path, missing: list[str], progress: Progress) -> None:
+    try:
+        start, end = time_range([ray.info(each) for each in submission_ids], time.time())
+        rows = write_snapshot(ray, start, end, file)
+    except Exception as error:
+        file.unlink(missing_ok=True)
+        missing.append(f"metrics: {error}")
+    else:
+        progress(f"{rows:,} values of metrics")
+
+
+def _container_logs(client: SpcsClient, services: Iterable[ServiceState], folder: Path, missing: list[str]) -> None:
     folder.mkdir()
-    for state in clusters.status(cluster).services:
+    for state in services:
         service = state.service
         full = f"{service.database_name}.{service.schema_name}.{service.name}"
         for container in client.services.containers(full):

@@ -6,11 +6,11 @@ import contextlib
 import datetime as dt
 from dataclasses import dataclass, field
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD
 from airflow_provider_raydp_spcs.cluster.comment import by_cluster
 from airflow_provider_raydp_spcs.cluster.config import RESERVED_GROUPS
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.listing import ClusterState, ClusterSummary, summarise
+from airflow_provider_raydp_spcs.cluster.naming import HEAD
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError
 from airflow_provider_raydp_spcs.spcs.service_info import GOING, UP, EndpointInfo, ServiceInfo
@@ -76,7 +76,7 @@ def look_at(clusters: Clusters, name: str, now: dt.datetime | None = None) -> Lo
         if comment.group in RESERVED_GROUPS and service.status in UP:
             with contextlib.suppress(ObjectDoesNotExistError):
                 endpoints += [each for each in clusters.client.services.endpoints(service.full_name) if each.is_public]
-    ordered = dict(sorted(states.items(), key=lambda pair: (pair[0] != HEAD, pair[0] in RESERVED_GROUPS, pair[0])))
+    ordered = dict(sorted(states.items(), key=lambda pair: _place(pair[0])))
     summary = summarise(name, own_services, own_pools, now)
     return Look(summary, ClusterStatus(name, tuple(ordered.values())), tuple(endpoints), ordered)
 
@@ -88,3 +88,8 @@ def _with_containers(clusters: Clusters, service: ServiceInfo) -> ServiceState:
         return ServiceState(service, tuple(clusters.client.services.containers(service.full_name)))
     except ObjectDoesNotExistError:  # it went meanwhile
         return ServiceState(service)
+
+
+def _place(group: str) -> tuple[bool, bool, bool, str]:
+    """The head first, then those that Spark runs on, then the other workers, then the monitoring."""
+    return group != HEAD, group in RESERVED_GROUPS, group != "WORKER", group

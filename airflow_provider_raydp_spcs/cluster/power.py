@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
 from airflow_provider_raydp_spcs.cluster.config import RESERVED_GROUPS
 from airflow_provider_raydp_spcs.cluster.creation import Progress
 from airflow_provider_raydp_spcs.cluster.errors import WorkerGroupNotFoundError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.cluster.naming import HEAD
 from airflow_provider_raydp_spcs.spcs.compute_pools import ASLEEP as POOL_ASLEEP
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.service_info import ASLEEP, GOING, ServiceInfo

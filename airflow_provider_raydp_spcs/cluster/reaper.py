@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, by_cluster
 from airflow_provider_raydp_spcs.cluster.creation import Progress
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError, ClustersNotReapedError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.cluster.naming import HEAD
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import LeaseTableMissingError, SpcsError

@@ -109,7 +109,11 @@ def not_found(name: str) -> ClusterNotFoundError:
     return ClusterNotFoundError(msg)
 
 
-def overdue(status: ClusterStatus, target: Target) -> ClusterNotReadyError:
-    """The error about a cluster that did not get there in time."""
-    msg = f"cluster {status.name} is not {target} in time: {'; '.join(status.lines()) or 'it has no services'}"
+def overdue(status: ClusterStatus, target: Target, obstacles: Sequence[str] = ()) -> ClusterNotReadyError:
+    """The error about a cluster that did not get there in time.
+
+    :param obstacles: what stands in its way, as far as that is known.
+    """
+    told = [*(status.lines() or ["it has no services"]), *obstacles]
+    msg = f"cluster {status.name} is not {target} in time: {'; '.join(told)}"
     return ClusterNotReadyError(msg)

@@ -19,7 +19,7 @@ from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOpera
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
+    from airflow_provider_raydp_spcs.jobs.calls import Versions
 
 
 class RayDPDecoratedOperator(DecoratedOperator, SubmitRayDPJobOperator):
@@ -69,9 +69,10 @@ class RayDPDecoratedOperator(DecoratedOperator, SubmitRayDPJobOperator):
         with tempfile.TemporaryDirectory(prefix="raydp-call-") as folder:
             yield write_call(Path(folder), self.python_callable, args, kwargs, spark)
 
-    def check_cluster(self, client: RayJobsClient) -> None:
-        """The same minor version of Python must run there."""
-        check_python(client.about().python, self.cluster_name)
+    def check_cluster(self, found: Versions) -> None:
+        """The same minor version of Python must run there, too."""
+        super().check_cluster(found)
+        check_python(found.python, self.cluster_name)
 
     @staticmethod
     def _plain(context: Context) -> dict[str, Any]:

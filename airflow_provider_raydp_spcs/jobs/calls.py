@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
@@ -37,11 +38,19 @@ class Call(Generic[T]):
 
 
 @dataclass(frozen=True)
-class About:
-    """What runs on the head: its Python (``3.11``) and this package's version."""
+class Versions:
+    """What runs on the head.
 
-    python: str
+    :param package: version of this package in its image.
+    :param python: minor version, such as ``3.11``.
+    :param ray: None where it is not known, as for the two below.
+    """
+
     package: str
+    python: str
+    ray: str | None = None
+    raydp: str | None = None
+    spark: str | None = None
 
 
 def submit(request: JobRequest) -> Call[str]:
@@ -82,9 +91,9 @@ def actors() -> Call[list[dict[str, Any]]]:
     return Call("GET", "/api/v0/actors", _state)
 
 
-def about() -> Call[About]:
-    """What runs on the head."""
-    return Call("GET", "/about", lambda found: About(str(found["python"]), str(found["package"])), files=True)
+def versions() -> Call[Versions]:
+    """What runs on the head; an image older than the question has no answer (404)."""
+    return Call("GET", "/version", _versions, files=True)
 
 
 def new_logs(positions: Mapping[str, int], *, finished: bool = False) -> Call[dict[str, LogPiece]]:
@@ -106,5 +115,17 @@ def result(submission_id: str) -> Call[Any]:
     return Call("GET", f"/results/{submission_id}", lambda found: found, files=True)
 
 
+def prometheus(question: str, parameters: Mapping[str, str]) -> Call[Any]:
+    """A question to the cluster's Prometheus, ``/api/v1/<question>``; its answer's ``data``."""
+    path = f"/prometheus/api/v1/{question}?{urlencode(parameters)}"
+    return Call("GET", path, lambda found: found["data"], files=True)
+
+
 def _state(reply: Any) -> list[dict[str, Any]]:
     return list(reply["data"]["result"]["result"])
+
+
+def _versions(reply: Any) -> Versions:
+    return Versions(
+        str(reply["package"]), str(reply["python"]), reply.get("ray"), reply.get("raydp"), reply.get("spark")
+    )

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, TypeVar
 import httpx
 
 from airflow_provider_raydp_spcs.jobs import calls
-from airflow_provider_raydp_spcs.jobs.calls import About, Call
+from airflow_provider_raydp_spcs.jobs.calls import Call, Versions
 from airflow_provider_raydp_spcs.jobs.errors import (
     JobExistsError,
     JobNotFoundError,
@@ -109,9 +109,12 @@ class RayJobsClient:
         except JobNotFoundError:
             return False
 
-    def about(self) -> About:
-        """What runs on the head."""
-        return self.call(calls.about())
+    def versions(self) -> Versions:
+        """What runs on the head.
+
+        :raises JobNotFoundError: its image is older than the question.
+        """
+        return self.call(calls.versions())
 
     def new_log(self, submission_id: str, position: int, *, finished: bool = False) -> LogPiece:
         """What a job's log holds after a position in bytes."""
@@ -143,6 +146,14 @@ class RayJobsClient:
     def actors(self) -> list[dict[str, Any]]:
         """The actors, likewise."""
         return self.call(calls.actors())
+
+    def prometheus(self, question: str, parameters: Mapping[str, str]) -> Any:
+        """What the cluster's Prometheus answers to ``/api/v1/<question>``.
+
+        :raises JobNotFoundError: the cluster has no monitoring.
+        :raises RayUnreachableError: Prometheus does not answer.
+        """
+        return self.call(calls.prometheus(question, parameters))
 
     def node_logs(self) -> Iterator[tuple[str, str]]:
         """Address of a node and name of a log file on it, for every living node and file."""

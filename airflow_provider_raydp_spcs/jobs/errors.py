@@ -43,6 +43,10 @@ class PythonMismatchError(RayJobsError):
     """The cluster's Python is another minor version than the one that sends the function."""
 
 
+class VersionMismatchError(RayJobsError):
+    """The cluster's images are of a version of this package that does not understand this one."""
+
+
 class NotPicklableError(RayJobsError, TypeError):
     """A function, or something that it refers to, cannot be sent to the cluster by value."""
 

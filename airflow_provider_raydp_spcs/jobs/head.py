@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES
+from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES, JOBS_API
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError, ClusterNotFoundError, ClusterNotReadyError
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.errors import HeadGoneError, RayJobsError
@@ -49,7 +49,7 @@ class Head:
         """
         found = self.endpoints()
         try:
-            return HeadAddress(found[DASHBOARD], found[JOB_FILES])
+            return HeadAddress(found.get(JOBS_API) or found[DASHBOARD], found[JOB_FILES])
         except KeyError as missing:
             msg = (
                 f"the endpoint {missing} of cluster {self.cluster_name} has no address yet; wait until the cluster is "

@@ -70,3 +70,18 @@ def no_schema(verb: str) -> SnowflakeFault:
     """The session has no current schema and the name has none either."""
     text = f"Cannot perform {verb}. This session does not have a current schema. Call 'USE SCHEMA', or use a qualified name."
     return SnowflakeFault(90106, "22000", text)
+
+
+def insufficient_privileges(kind: str, name: str) -> SnowflakeFault:
+    """The role sees the object and lacks the privilege."""
+    text = f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name}'."
+    return SnowflakeFault(3001, "42501", text)
+
+
+def not_assigned(role: str) -> SnowflakeFault:
+    """The role is there, and not the user's."""
+    text = (
+        f"SQL access control error:\nRequested role '{role}' is not assigned to the executing user. "
+        "Specify another role to activate."
+    )
+    return SnowflakeFault(3013, "42501", text)

@@ -27,7 +27,7 @@ class Paths:
 
     def prepare(self) -> None:
         """Make the folders."""
-        for folder in (self.home, self.databases, self.stages, self.security, self.logs, self.scratch):
+        for folder in (self.home, self.databases, self.stages, self.security, self.logs, self.blocks, self.scratch):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
 
@@ -50,6 +50,11 @@ class Paths:
     def logs(self) -> Path:
         """Log of the server, and of every container."""
         return self.home / "logs"
+
+    @property
+    def blocks(self) -> Path:
+        """Block volumes of services."""
+        return self.home / "blocks"
 
     @property
     def objects(self) -> Path:

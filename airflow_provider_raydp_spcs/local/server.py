@@ -137,7 +137,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     from airflow_provider_raydp_spcs.local.stages.catalogued import drop_temporary, stage_folder
     from airflow_provider_raydp_spcs.local.stages.files import StageFiles
     from airflow_provider_raydp_spcs.local.store import Store
-    from airflow_provider_raydp_spcs.local.wire.app import Wire
+    from airflow_provider_raydp_spcs.local.wire.app import DEFAULT_ROLE, Wire
     from airflow_provider_raydp_spcs.local.wire.engine import Engine
     from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
 
@@ -156,6 +156,12 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         identity = sign_in.identity(token, "session", "browser")
         return identity.user if identity else None
 
+    def may_enter(token: str, service: str, endpoint: str) -> bool:
+        identity = sign_in.identity(token, "session", "browser")
+        # Whoever came by the sign-in page is there with the user's own role.
+        role = (identity.role or DEFAULT_ROLE) if identity else "PUBLIC"
+        return dispatcher.access.enters(role, service, endpoint, platform.service_roles(service))
+
     engine = engine_of(options.runtime)
     surroundings = Surroundings(
         images=ImageCatalogue(options.images) if engine is None else EngineImages(engine),
@@ -163,13 +169,14 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         stage_folder=lambda location: stage_folder(catalogue, files, location),
         issue_token=issue_token,
     )
-    folders = Folders(paths.scratch, paths.logs)
+    folders = Folders(paths.scratch, paths.logs, paths.blocks)
     fleet = Fleet(store, Pools(store, options.provisioning_seconds))
     fleet.load()
-    ingress = Ingress(made.server, Gate(user_of, sign_in.browser_token, USER))
+    ingress = Ingress(made.server, Gate(user_of, may_enter, sign_in.browser_token, USER))
     supervisor = Supervisor(fleet, runtime, ingress, folders, surroundings)
     platform = Platform(fleet, ingress, folders, surroundings)
-    wire = Wire(sign_in, tables, Dispatcher(platform, catalogue, files), Transfers(files, sign_in))
+    dispatcher = Dispatcher(platform, catalogue, files)
+    wire = Wire(sign_in, tables, dispatcher, Transfers(files, sign_in))
     return wire.app(), supervisor
 
 

@@ -3,18 +3,22 @@
 Ray hands out a driver's log only as a whole, which for a growing log means again and again. Here a reader names the
 position up to which it knows a log and gets what is new, for any number of jobs in one request.
 
-- ``GET /about`` → ``{"python": "3.11", "package": "0.1.0"}``
+- ``GET /version`` → ``{"package": "0.1.0", "ray": …, "raydp": …, "spark": …, "python": "3.11"}``
 - ``POST /logs`` with ``{"positions": {job: bytes}, "finished": bool}`` → ``{job: {"text", "position", "size"}}``
 - ``POST /marks`` with ``{"set": {name: bytes}, "get": [name, …]}`` → ``{name: bytes}``: how far readers have shown logs
 - ``GET /logs/<job>`` → the whole log
 - ``GET /results/<job>`` → the job's result, 404 where it has none
+- ``GET /notebook-token`` → the notebook's token as text, 404 where no notebook runs
+- ``GET /spark-targets`` and ``GET /prometheus/…``: see :mod:`~airflow_provider_raydp_spcs.node.spark_targets` and
+  :mod:`~airflow_provider_raydp_spcs.node.prometheus_door`
 """
 
 from __future__ import annotations
 
+import io
 import json
 import re
-import sys
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -23,8 +27,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.node import prometheus_door
 from airflow_provider_raydp_spcs.node.marks import Marks
-from airflow_provider_raydp_spcs.version import __version__
+from airflow_provider_raydp_spcs.node.spark_targets import spark_targets
+from airflow_provider_raydp_spcs.node.versions import versions
 
 WINDOW_BYTES: Final = 1024 * 1024
 ANSWER_BYTES: Final = 8 * WINDOW_BYTES
@@ -37,10 +43,14 @@ Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 _JOB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
-def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
+def serve(
+    address: str, ray_dir: Path, notebook_token: str | None = None, prometheus: str | None = None
+) -> ThreadingHTTPServer:
     """Answer from a thread of its own.
 
     :param ray_dir: Ray's temporary folder, with its logs and our results below it.
+    :param notebook_token: given to whoever asks; only who has passed Snowflake's sign-in can.
+    :param prometheus: where Prometheus answers; None where the cluster has none.
     """
     files = JobFiles(ray_dir)
     answers: dict[str, Answer] = {"/logs": files.new_texts, "/marks": partial(_marks, Marks())}
@@ -50,9 +60,14 @@ def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             _, kind, name = [*self.path.split("/"), "", ""][:3]
-            if self.path == "/about":
-                python = f"{sys.version_info.major}.{sys.version_info.minor}"
-                self._json(200, {"python": python, "package": __version__})
+            if self.path == "/version":
+                self._json(200, versions())
+            elif self.path == "/notebook-token" and notebook_token is not None:
+                self._secret(notebook_token)
+            elif self.path == "/spark-targets":
+                self._json(200, spark_targets(ray_dir))
+            elif kind == "prometheus":
+                self._prometheus()
             elif kind == "logs" and (log := files.log(name)) is not None and log.is_file():
                 self._file(log, "text/plain; charset=utf-8")
             elif kind == "results" and (result := files.result(name)) is not None and result.is_file():
@@ -79,6 +94,23 @@ def serve(address: str, ray_dir: Path) -> ThreadingHTTPServer:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _prometheus(self) -> None:
+            with prometheus_door.ask(prometheus, self.path) as (status, answer):
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                # Its length is not known before its end, so the connection's end ends it.
+                self.send_header("Connection", "close")
+                self.end_headers()
+                shutil.copyfileobj(io.BytesIO(answer) if isinstance(answer, bytes) else answer, self.wfile)
+
+        def _secret(self, text: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
 
         def _file(self, path: Path, kind: str) -> None:
             with path.open("rb") as source:

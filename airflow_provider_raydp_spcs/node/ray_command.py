@@ -11,9 +11,12 @@ from typing import Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node.address import VARIABLE, is_shared
+from airflow_provider_raydp_spcs.node.dashboard_proxy import dashboard_environment
 from airflow_provider_raydp_spcs.node.job_files import RESULTS
 from airflow_provider_raydp_spcs.node.node_ports import head_gcs, node_ports
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
+from airflow_provider_raydp_spcs.node.spark_targets import DRIVERS
+from airflow_provider_raydp_spcs.runtime import drivers
 
 _SHM: Final = Path("/dev/shm")  # noqa: S108 - where Ray keeps its object store
 _SHM_SHARE: Final = 0.9
@@ -26,6 +29,10 @@ _HEALTH_CHECKS: Final = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
+
+
+# On a busy node 30 s are too few for a raylet's agents to start, and then it gives up.
+_PATIENCE: Final = {"RAY_agent_register_timeout_ms": "120000"}
 
 
 def ray_arguments(settings: NodeSettings, address: str) -> list[str]:
@@ -56,7 +63,7 @@ def ray_arguments(settings: NodeSettings, address: str) -> list[str]:
         return [
             "--head",
             f"--port={own.gcs}",
-            f"--ray-client-server-port={own.ray_client}",
+            f"--ray-client-server-port={ports.RAY_CLIENT}",
             f"--dashboard-host={address if is_shared(address) else '0.0.0.0'}",  # noqa: S104 - the ingress comes from outside
             f"--dashboard-port={ports.DASHBOARD}",
             f"--temp-dir={settings.ray_dir}",
@@ -89,15 +96,30 @@ def ray_environment(
         # Spark would otherwise ask the host name, which on a machine with several nodes is the same for all.
         "SPARK_LOCAL_IP": address,
         "RAYDP_RESULTS_DIR": str(settings.ray_dir / RESULTS),
+        drivers.VARIABLE: str(settings.ray_dir / DRIVERS),
         VARIABLE: address,
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Else Ray decides by whether a token of its own happens to lie in the home folder, node by node. Who reaches these
+        # ports is Snowflake's to say: its sign-in from outside, and the owner's role inside the account (reference 3.4).
+        "RAY_AUTH_MODE": base.get("RAY_AUTH_MODE", "disabled"),
         "PYTHONUNBUFFERED": "1",
-        **(_HEALTH_CHECKS if settings.role is Role.HEAD else {}),
+        **_PATIENCE,
+        **(_head_environment(address, base) if settings.role is Role.HEAD else {}),
+    }
+
+
+def _head_environment(address: str, base: Mapping[str, str]) -> dict[str, str]:
+    own = node_ports(address)
+    return {
+        **_HEALTH_CHECKS,
+        **dashboard_environment(base),
+        "AUTOSCALER_METRIC_PORT": str(own.autoscaler_metrics),
+        "DASHBOARD_METRIC_PORT": str(own.dashboard_metrics),
     }
 
 
 def _labels(settings: NodeSettings) -> dict[str, str]:
-    return {"raydp-role": settings.role.value, "raydp-group": settings.group.lower()}
+    return {**settings.labels, "raydp-role": settings.role.value, "raydp-group": settings.group.lower()}
 
 
 def _object_store(wanted: int) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from airflow_provider_raydp_spcs.cluster.config import IDLE_ACTIONS
 from airflow_provider_raydp_spcs.node.errors import SettingError
@@ -15,6 +15,7 @@ from airflow_provider_raydp_spcs.node.errors import SettingError
 # Ray's sockets lie in <temp dir>/session_<date>_<time>_<microseconds>_<pid>/sockets/plasma_store,
 # and a socket's path may have 107 bytes.
 MAX_RAY_DIR: Final = 40
+T = TypeVar("T")
 
 
 class Role(StrEnum):
@@ -33,7 +34,10 @@ class NodeSettings:
     :param memory_bytes: Ray's logical memory; None lets Ray decide.
     :param object_store_bytes: size of the object store; None lets Ray decide.
     :param resources: Ray's custom resources.
+    :param labels: Ray's labels, besides those that every node has.
     :param ray_dir: Ray's temporary folder.
+    :param artifacts_dir: where the artifacts stage is mounted; None where it is not.
+    :param notebook: whether the head runs Jupyter Lab.
     :param head_address: ``name:port`` of the head's GCS; None on the head.
     :param head_timeout: seconds that a worker waits for its head.
     :param max_life_seconds: see :mod:`airflow_provider_raydp_spcs.node.lifetime`, as for the two below; None for never.
@@ -47,7 +51,10 @@ class NodeSettings:
     memory_bytes: int | None
     object_store_bytes: int | None
     resources: Mapping[str, float]
+    labels: Mapping[str, str]
     ray_dir: Path
+    artifacts_dir: Path | None
+    notebook: bool
     head_address: str | None
     head_timeout: float
     max_life_seconds: int | None
@@ -83,8 +90,11 @@ class NodeSettings:
             num_gpus=_whole(environment, "RAYDP_NUM_GPUS", 0) or 0,
             memory_bytes=_whole(environment, "RAYDP_MEMORY_BYTES", None),
             object_store_bytes=_whole(environment, "RAYDP_OBJECT_STORE_BYTES", None),
-            resources=_resources(environment),
+            resources=_mapping(environment, "RAYDP_RESOURCES", float, '{"worker": 1}'),
+            labels=_mapping(environment, "RAYDP_LABELS", str, '{"zone": "a"}'),
             ray_dir=ray_dir,
+            artifacts_dir=Path(found) if (found := environment.get("RAYDP_ARTIFACTS_DIR")) else None,
+            notebook=role is Role.HEAD and environment.get("RAYDP_NOTEBOOK") == "1",
             head_address=None if role is Role.HEAD else head,
             head_timeout=float(_whole(environment, "RAYDP_HEAD_TIMEOUT_SECONDS", 120) or 0),
             max_life_seconds=_whole(environment, "RAYDP_MAX_LIFE_SECONDS", None),
@@ -103,11 +113,10 @@ def _whole(environment: Mapping[str, str], name: str, default: int | None) -> in
     return int(text)
 
 
-def _resources(environment: Mapping[str, str]) -> dict[str, float]:
-    text = environment.get("RAYDP_RESOURCES") or "{}"
+def _mapping(environment: Mapping[str, str], name: str, read: Callable[[Any], T], such_as: str) -> dict[str, T]:
+    text = environment.get(name) or "{}"
     try:
-        found = json.loads(text)
-        return {str(name): float(amount) for name, amount in found.items()}
+        return {str(key): read(value) for key, value in json.loads(text).items()}
     except (ValueError, AttributeError, TypeError) as error:
-        msg = f'RAYDP_RESOURCES is {text!r}; write a JSON mapping of names to amounts, such as {{"worker": 1}}'
+        msg = f"{name} is {text!r}; write a JSON mapping, such as {such_as}"
         raise SettingError(msg) from error

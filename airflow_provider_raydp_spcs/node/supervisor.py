@@ -9,20 +9,29 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
-from airflow_provider_raydp_spcs.node import health, job_files, lifetime
+from airflow_provider_raydp_spcs.cluster.endpoints import NOTEBOOK
+from airflow_provider_raydp_spcs.node import dashboard_proxy, health, job_files, lifetime
 from airflow_provider_raydp_spcs.node.address import own_address
 from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, NodeError
 from airflow_provider_raydp_spcs.node.java import find_java, write_jvm_options
 from airflow_provider_raydp_spcs.node.node_ports import head_gcs
+from airflow_provider_raydp_spcs.node.notebook import Notebook, own_origin
 from airflow_provider_raydp_spcs.node.ray_command import ray_command, ray_environment
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 
 _STOP_SECONDS = 20
 """Within the 30 s that the platform leaves between SIGTERM and SIGKILL (SPCS reference 2.3)."""
 _TAIL_LINES = 15
+
+
+class _Server(Protocol):
+    def shutdown(self) -> None: ...
 
 
 def run(role: Role) -> int:
@@ -40,10 +49,18 @@ def _run(settings: NodeSettings) -> int:
     options = write_jvm_options(settings.ray_dir)
     environment = ray_environment(settings, address, find_java(), options, os.environ)
     stopping = _StopSignals()
-    servers = [health.serve(address, lambda: health.ray_is_ready(settings, address))]
+    notebook = _notebook(settings, address, environment) if settings.notebook else None
+
+    def is_ready() -> bool:
+        return health.ray_is_ready(settings, address) and (notebook is None or notebook.settled())
+
+    servers: list[_Server] = [health.serve(address, is_ready)]
     if settings.role is Role.HEAD:
         (settings.ray_dir / job_files.RESULTS).mkdir(mode=0o700, exist_ok=True)
-        servers.append(job_files.serve(address, settings.ray_dir))
+        token = notebook.token if notebook else None
+        servers.append(job_files.serve(address, settings.ray_dir, token, os.environ.get("RAYDP_PROMETHEUS")))
+        if grafana := os.environ.get("RAYDP_GRAFANA"):
+            servers.append(dashboard_proxy.serve(address, grafana))
     try:
         if settings.head_address is not None:
             wait_for_head(settings.head_address, settings.head_timeout)
@@ -52,8 +69,12 @@ def _run(settings: NodeSettings) -> int:
         stopping.watch(process)
         if settings.role is Role.HEAD:
             lifetime.start(settings, address, say)
+        if notebook is not None:
+            notebook.start()
         code = process.wait()
     finally:
+        if notebook is not None:
+            notebook.stop()
         for server in servers:
             server.shutdown()
     if stopping.signal is not None:
@@ -61,6 +82,11 @@ def _run(settings: NodeSettings) -> int:
         return 0
     say(f"Ray ended by itself with exit code {code}{_last_words(settings.ray_dir)}")
     return code or 1
+
+
+def _notebook(settings: NodeSettings, address: str, environment: Mapping[str, str]) -> Notebook:
+    find_origin = partial(own_origin, os.environ.get("SNOWFLAKE_SERVICE_NAME", ""), NOTEBOOK)
+    return Notebook(settings, address, environment, settings.artifacts_dir, say, find_origin)
 
 
 def wait_for_head(head_address: str, timeout: float) -> None:

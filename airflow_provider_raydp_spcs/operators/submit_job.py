@@ -24,6 +24,7 @@ from airflow_provider_raydp_spcs.jobs.submission import (
     check_runtime_env,
     submission_id,
 )
+from airflow_provider_raydp_spcs.jobs.versions import check_versions, cluster_versions
 from airflow_provider_raydp_spcs.jobs.wait import (
     DEFERRED_POLL_SECONDS,
     POLL_SECONDS,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
     from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+    from airflow_provider_raydp_spcs.jobs.calls import Versions
     from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 
 
@@ -108,7 +110,8 @@ class SubmitRayDPJobOperator(RayDPOperator):
         with self.prepare(context) as application, self.spcs() as hook:
             ray = self._ray(hook)
             with patiently(ray.client, told=self.say) as client:
-                patiently(partial(self.check_cluster, client), told=self.say, diagnose=ray.diagnose)
+                look_up = partial(cluster_versions, client, self.cluster_name)
+                self.check_cluster(patiently(look_up, told=self.say, diagnose=ray.diagnose))
                 ticket = self._ticket(client, ray, context)
                 self._end_if_killed(ticket.submission_id, is_there=ticket.status is not None)
                 self._tell(context, ticket)
@@ -168,8 +171,12 @@ class SubmitRayDPJobOperator(RayDPOperator):
         del context
         return nullcontext(Application.read(self.application, self.application_args))
 
-    def check_cluster(self, client: RayJobsClient) -> None:
-        """Whether the cluster can run it."""
+    def check_cluster(self, found: Versions) -> None:
+        """Refuse a cluster whose images cannot run it.
+
+        :raises RayJobsError: a fitting kind of it.
+        """
+        check_versions(found, self.cluster_name, self.say)
 
     def _look(self, client: RayJobsClient, ray: RayJobsHook, job: str, view: LogView) -> JobInfo:
         return patiently(partial(look, client, job, view), told=self.say, diagnose=ray.diagnose)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.runtime.errors import SparkStartError
+from airflow_provider_raydp_spcs.runtime.metrics import is_monitored, metrics_settings, metrics_shown
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize, size_spark, worker_nodes
 
@@ -56,11 +57,11 @@ def spark_session(
         size.executors,
         size.cores,
         f"{size.memory_mib}m",
-        configs={**spark_settings(size), **(configs or {})},
+        configs={**spark_settings(size), **(metrics_settings() if is_monitored() else {}), **(configs or {})},
     )
     try:
         await_executor(spark, size, start_timeout, ray.available_resources)
-        with stages_shown(spark):
+        with metrics_shown(spark), stages_shown(spark):
             yield spark
     finally:
         raydp.stop_spark()

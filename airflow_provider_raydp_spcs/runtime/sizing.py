@@ -95,7 +95,10 @@ def size_spark(
     :raises SparkSizeError: no worker node, or executors that fit on no node.
     """
     if not nodes:
-        msg = f"no living node has the Ray resource {WORKER_RESOURCE!r}, on which Spark executors run; is the worker group up?"
+        msg = (
+            f"no living node has the Ray resource {WORKER_RESOURCE!r}, on which Spark executors run. Is the worker group up? "
+            "Custom groups are left alone unless they have spark=True"
+        )
         raise SparkSizeError(msg)
     if not 0 < share <= 1:
         msg = f"share is {share}; allowed are numbers above 0, up to 1"

@@ -48,3 +48,8 @@ class SpcsClient:
         """Who the session acts for, and with which role; empty where Snowflake does not tell."""
         (row,) = self.session.execute("SELECT CURRENT_USER() AS U, CURRENT_ROLE() AS R")
         return str(row["u"] or ""), str(row["r"] or "")
+
+    def current_warehouse(self) -> str:
+        """Warehouse of the session; empty for none."""
+        (row,) = self.session.execute("SELECT CURRENT_WAREHOUSE() AS W")
+        return str(row["w"] or "")

@@ -43,7 +43,7 @@ class ObjectAlreadyExistsError(StatementFailedError):
 class InsufficientPrivilegesError(StatementFailedError):
     """The role lacks a privilege; ``SHOW GRANTS TO ROLE`` tells what it has."""
 
-    numbers = frozenset({3001})
+    numbers = frozenset({3001, 3013})
 
 
 class SqlSyntaxError(StatementFailedError):
@@ -73,10 +73,16 @@ class CapacityError(StatementFailedError):
     numbers = frozenset({392507, 392508})
 
 
+class ImageNotUsableError(StatementFailedError):
+    """The image repository has no such image, or one that does not run here; SHOW IMAGES tells what it has."""
+
+    numbers = frozenset({397007, 397012, 397013})
+
+
 class AuthenticationError(StatementFailedError):
     """Snowflake does not accept who we say we are, or the session has ended."""
 
-    numbers = frozenset({250001, 390100, 390101, 390104, 390111, 390112, 390114, 390144, 390303, 390422})
+    numbers = frozenset({250001, 390100, 390101, 390104, 390111, 390112, 390114, 390144, 390189, 390303, 390422})
 
 
 class SnowflakeUnreachableError(SpcsError):
@@ -109,6 +115,36 @@ _BY_NUMBER: dict[int, type[StatementFailedError]] = {
 _UNREACHABLE = frozenset({250003, 251001, 251011, 251012})
 
 
+_NEXT: dict[int, str] = {
+    392507: "Try again later, or take another instance family (SHOW COMPUTE POOL INSTANCE FAMILIES).",
+    392508: (
+        "Delete clusters that nobody uses (raydp-spcs cluster list), ask for fewer nodes, or let the pool grow: "
+        "ALTER COMPUTE POOL <pool> SET MAX_NODES = <more>; a limit of the account is raised by Snowflake's support."
+    ),
+    390422: "A network policy keeps this machine's address out; an administrator can add it.",
+}
+"""What to do next, by number, where the class does not say it."""
+_NEXT_OF_KIND: dict[type[StatementFailedError], str] = {
+    ImageNotUsableError: (
+        "Build and push this version's images: raydp-spcs images build && raydp-spcs images push. "
+        "raydp-spcs doctor tells which are lacking."
+    ),
+    AuthenticationError: (
+        "Sign in with another user, password, token or role: correct the connection; for the local Snowflake: "
+        'eval "$(raydp-spcs local env)".'
+    ),
+}
+
+
+def _kind(number: int, message: str) -> type[StatementFailedError]:
+    # Snowflake documents no number for the victim of a deadlock, nor for an image of the wrong architecture.
+    if number not in _BY_NUMBER and "deadlock" in message.lower():
+        return LockConflictError
+    if number not in _BY_NUMBER and "Failed to retrieve image" in message:
+        return ImageNotUsableError
+    return _BY_NUMBER.get(number, StatementFailedError)
+
+
 def translate(error: Exception) -> SpcsError:
     """The error of this room for one that the connector or Snowpark raised.
 
@@ -121,6 +157,6 @@ def translate(error: Exception) -> SpcsError:
     if number in _UNREACHABLE or (number == 250001 and "Could not connect" in message):
         hint = " Check host, port, network and, for a local Snowflake, REQUESTS_CA_BUNDLE (raydp-spcs local env)."
         return SnowflakeUnreachableError(message + hint, number, sqlstate)
-    # Snowflake documents no number for the victim of a deadlock.
-    unknown = LockConflictError if "deadlock" in message.lower() else StatementFailedError
-    return _BY_NUMBER.get(number or 0, unknown)(message, number, sqlstate)
+    kind = _kind(number or 0, message)
+    advice = _NEXT.get(number or 0) or _NEXT_OF_KIND.get(kind)
+    return kind(f"{message}\n{advice}" if advice else message, number, sqlstate)

@@ -20,10 +20,18 @@ BASE = "https://app.snowflake.com"
 
 def service_page(client: SpcsClient, service: ServiceInfo) -> str:
     """The page of a service; empty where Snowflake does not tell its organisation and account."""
+    where = [quote(part) for part in (service.database_name, service.schema_name, service.name)]
+    return _page(client, "/#/data/databases/{}/schemas/{}/service/{}".format(*where))
+
+
+def streamlit_page(client: SpcsClient, name: str) -> str:
+    """The page of a Streamlit app, by its full name; empty likewise."""
+    return _page(client, f"/#/streamlit-apps/{quote(name)}")
+
+
+def _page(client: SpcsClient, path: str) -> str:
     try:
         organisation, account = client.account()
     except SpcsError:
         return ""
-    where = [quote(part) for part in (service.database_name, service.schema_name, service.name)]
-    path = "/#/data/databases/{}/schemas/{}/service/{}".format(*where)
     return f"{BASE}/{quote(organisation.lower())}/{quote(account.lower())}{path}"

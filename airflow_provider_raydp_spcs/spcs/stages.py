@@ -71,9 +71,13 @@ class Stages:
         :param stage: ``[database.][schema.]stage``, without ``@``.
         :param files: as :meth:`files` answers.
         :param progress: told how many are there.
-        :raises InvalidIdentifierError: a file's path leads out of the folder.
+        :raises InvalidValueError: a file's path leads out of the folder; nothing was fetched.
         """
-        found = []
+        found: list[Path] = []
+        for file in files:
+            if not (Path(folder) / file.path).resolve().is_relative_to(Path(folder).resolve()):
+                msg = f"{file.name!r} on the stage would be put outside of {str(folder)!r}; remove or rename it"
+                raise InvalidValueError(msg)
         for done, file in enumerate(files, start=1):
             target = Path(folder) / file.path
             # GET takes all files whose path starts so; others of the folder come early then, and are replaced.

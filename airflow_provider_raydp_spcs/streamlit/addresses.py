@@ -10,6 +10,7 @@ from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, GRAFANA, JO
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.look import Look
 from airflow_provider_raydp_spcs.spcs.snowsight import service_page
+from airflow_provider_raydp_spcs.streamlit.words import heading
 
 _NAMES: Final = {
     DASHBOARD: ("Ray dashboard", "dashboard"),
@@ -24,7 +25,7 @@ def show_addresses(clusters: Clusters, look: Look) -> None:
     pages = look.pages
     if not pages:
         return
-    st.subheader("Open", anchor=False)
+    heading("Open")
     with st.container(horizontal=True):
         for endpoint, (name, icon) in _NAMES.items():
             if endpoint in pages:

@@ -10,6 +10,7 @@ import streamlit as st
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.listing import ClusterState
 from airflow_provider_raydp_spcs.cluster.look import Look, look_at
+from airflow_provider_raydp_spcs.cluster.obstacles import Obstacles
 from airflow_provider_raydp_spcs.streamlit import actions, deleting, making, navigation, unfinished, words
 from airflow_provider_raydp_spcs.streamlit.addresses import show_addresses
 from airflow_provider_raydp_spcs.streamlit.complaints import told
@@ -17,7 +18,7 @@ from airflow_provider_raydp_spcs.streamlit.container_logs import show_logs
 from airflow_provider_raydp_spcs.streamlit.service_list import show_services
 
 QUICK_SECONDS: Final = 2
-CALM_SECONDS: Final = 15
+CALM_SECONDS: Final = 10
 """Between looks while something is changing, and while nothing is."""
 CALM: Final = frozenset({ClusterState.SUSPENDED, ClusterState.FAILED, ClusterState.LEFT_OVER})
 
@@ -49,8 +50,10 @@ def _live(clusters: Clusters, name: str, first: Look) -> None:
             elif made:
                 if making.go_on(clusters, made):
                     st.rerun()
-            elif look.summary is None:
+            elif look.summary is None and navigation.wanted() is None:
                 _gone(name)
+            elif look.summary is not None and not look.is_incomplete:
+                navigation.forget_wanted()
         if _situation(look, name) != _situation(first, name):
             st.rerun()
         if look.summary is not None:
@@ -58,7 +61,7 @@ def _live(clusters: Clusters, name: str, first: Look) -> None:
         if not deleting.under_way(name):
             unfinished.offer(name, look, made)
         if look.summary is not None:
-            _progress(look)
+            _progress(clusters, look)
             show_addresses(clusters, look)
             show_services(look)
 
@@ -84,7 +87,7 @@ def _facts(look: Look) -> None:
     )
 
 
-def _progress(look: Look) -> None:
+def _progress(clusters: Clusters, look: Look) -> None:
     if look.summary is None or look.is_incomplete:
         return
     if failure := look.status.failure:
@@ -96,6 +99,8 @@ def _progress(look: Look) -> None:
         states = look.status.services
         up = sum(state.is_up for state in states)
         st.progress(up / len(states), f"{up} of {words.count(len(states), 'service')} up; nodes take minutes to come")
+        for obstacle in Obstacles(clusters.client).all(look.status):
+            st.warning(words.plain(obstacle), icon=":material/warning:")
     elif look.summary.state is ClusterState.READY and not look.is_open:
         st.progress(1.0, "All services are up; Snowflake is still giving them their addresses")
 
@@ -117,4 +122,8 @@ def _situation(look: Look, name: str) -> tuple[object, ...]:
         for state in look.status.services
         for each in state.containers
     ]
-    return look.summary.state, look.is_incomplete, _is_calm(look, name), tuple(look.groups), tuple(sorted(containers))
+    return look.summary.state, look.is_incomplete, _is_calm(look, name), _targets(look), tuple(sorted(containers))
+
+
+def _targets(look: Look) -> tuple[tuple[str, int], ...]:
+    return tuple((group, state.service.target_instances) for group, state in look.groups.items())

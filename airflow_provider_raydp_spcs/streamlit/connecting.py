@@ -1,9 +1,9 @@
-"""The session that the app works with: Snowflake's own inside Snowflake, one of the user's anywhere else."""
+"""The session that the app works with: Snowflake's own inside Snowflake, one that is handed in anywhere else."""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -13,47 +13,28 @@ from airflow_provider_raydp_spcs.spcs.session import SnowparkSession
 if TYPE_CHECKING:
     from snowflake.snowpark import Session as Snowpark
 
-CONNECTION: Final = "RAYDP_SPCS_APP_CONNECTION"
-"""Environment variable: name of a connection in ``connections.toml``. Without it the ``SNOWFLAKE_…`` variables count."""
-_PARAMETERS: Final = ("host", "port", "account", "user", "password", "role", "database", "schema", "warehouse")
-
 
 class NotConnectedError(Exception):
-    """There is no session, and nothing says how to make one."""
+    """There is no session; the message says how to get one."""
 
 
 @st.cache_resource(show_spinner="Connecting to Snowflake …")
-def open_client() -> SpcsClient:
+def open_client(_outside: Callable[[], Snowpark] | None = None) -> SpcsClient:
     """The client that all pages use; on one's own machine, all browsers too.
 
-    :raises NotConnectedError: outside Snowflake, and neither a connection nor the variables are given.
+    :param _outside: makes a session where the app does not run inside Snowflake.
+    :raises NotConnectedError: it does not run inside Snowflake, and nothing makes a session.
+    :raises SpcsError: Snowflake cannot be reached or does not let us in.
     """
-    return SpcsClient(SnowparkSession(_inside_snowflake() or _outside()))
+    return SpcsClient(SnowparkSession(_inside() if _outside is None else _outside()))
 
 
-def _inside_snowflake() -> Snowpark | None:
+def _inside() -> Snowpark:
     from snowflake.snowpark.context import get_active_session
     from snowflake.snowpark.exceptions import SnowparkSessionException
 
-    if CONNECTION in os.environ:
-        return None
     try:
         return get_active_session()
-    except SnowparkSessionException:
-        return None
-
-
-def _outside() -> Snowpark:
-    from snowflake.snowpark import Session
-
-    if name := os.environ.get(CONNECTION):
-        return Session.builder.config("connection_name", name).create()
-    found = {name: os.environ.get(f"SNOWFLAKE_{name.upper()}", "") for name in _PARAMETERS}
-    if missing := [name for name in ("account", "user", "password") if not found[name]]:
-        msg = (
-            f"SNOWFLAKE_{missing[0].upper()} is not set. For the local Snowflake: "
-            'eval "$(raydp-spcs local env)". For an account: raydp-spcs app --connection NAME, with NAME out of your '
-            "connections.toml"
-        )
-        raise NotConnectedError(msg)
-    return Session.builder.configs({name: value for name, value in found.items() if value}).create()
+    except SnowparkSessionException as error:
+        msg = "This file is for Streamlit in Snowflake. On your own machine, start the app with: raydp-spcs app"
+        raise NotConnectedError(msg) from error

@@ -10,8 +10,11 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.look import Look
 from airflow_provider_raydp_spcs.spcs.errors import StatementFailedError
 from airflow_provider_raydp_spcs.streamlit.complaints import told
+from airflow_provider_raydp_spcs.streamlit.words import heading
 
 LINES: Final = (100, 1000, 10_000)
+LONG_LINES: Final = 15
+"""From so many lines on a log has a box of its own to scroll in."""
 
 
 @st.fragment
@@ -25,7 +28,7 @@ def show_logs(clusters: Clusters, look: Look) -> None:
     }
     if not containers:
         return
-    st.subheader("Logs", anchor=False)
+    heading("Logs")
     left, right = st.columns([3, 1])
     chosen = left.selectbox("Container", list(containers), key="logs_container")
     lines = right.selectbox("Last lines", LINES, key="logs_lines")
@@ -38,5 +41,6 @@ def show_logs(clusters: Clusters, look: Look) -> None:
         except StatementFailedError as error:
             st.info(f"There is no log to show: {error}", icon=":material/info:")
             return
-        st.code(text or "(the log is empty)", language=None, wrap_lines=True, height=400)
+        long = text.count("\n") > LONG_LINES
+        st.code(text or "(the log is empty)", language=None, wrap_lines=True, height=400 if long else "content")
         st.button("Read it again", icon=":material/refresh:")

@@ -8,15 +8,13 @@ import streamlit as st
 
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.cost import estimate
-from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.look import look_at
 from airflow_provider_raydp_spcs.cluster.preview import statements
-from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
 from airflow_provider_raydp_spcs.streamlit import making, navigation, words
 from airflow_provider_raydp_spcs.streamlit.complaints import told
-from airflow_provider_raydp_spcs.streamlit.wishes import KEEP, Checked, GroupWish, Wish, check, wish_of
+from airflow_provider_raydp_spcs.streamlit.wishes import KEEP, Checked, GroupWish, Wish, check
 
 FAMILIES: Final = [name for name, each in INSTANCE_FAMILIES.items() if each.architecture == "amd64"]
 """What the images run on."""
@@ -68,8 +66,8 @@ def _begin(text: str) -> None:
     wish = Wish()
     if text != "{}":
         try:
-            wish = wish_of(navigation.from_text(text))
-        except (SpcsError, ClusterError, ValueError) as error:
+            wish = navigation.from_text(text)
+        except navigation.UnreadableAddressError as error:
             st.warning(f"The address holds no configuration that can be read: {words.plain(str(error))}")
     st.session_state[_FORM] = text
     st.session_state[_GROUPS] = list(range(len(wish.groups)))
@@ -94,7 +92,7 @@ def _set_group(number: int, group: GroupWish) -> None:
 
 def _fields(places: dict[str, Any]) -> Wish:
     with st.container(border=True):
-        st.subheader("Cluster", anchor=False)
+        words.heading("Cluster")
         name = st.text_input(
             "Name",
             key="form_name",
@@ -106,7 +104,7 @@ def _fields(places: dict[str, Any]) -> Wish:
         head = st.selectbox("Head: instance family", FAMILIES, key="form_head_family", format_func=words.family)
     groups = _groups(places)
     with st.container(border=True):
-        st.subheader("Beside it", anchor=False)
+        words.heading("Extras")
         notebook = st.toggle("Notebook: Jupyter Lab on the head", key="form_notebook")
         monitoring = st.toggle("Monitoring: Prometheus and Grafana on a node of their own", key="form_monitoring")
         warehouse = st.text_input(
@@ -121,7 +119,7 @@ def _fields(places: dict[str, Any]) -> Wish:
         )
         places["integrations"] = st.empty()
     with st.container(border=True):
-        st.subheader("Its end", anchor=False)
+        words.heading("Life time")
         life = st.number_input("Delete it after so many hours (0: never)", 0, 8760, step=1, key="form_life_hours")
         left, right = st.columns(2)
         action = left.selectbox(
@@ -138,7 +136,7 @@ def _fields(places: dict[str, Any]) -> Wish:
 def _groups(places: dict[str, Any]) -> list[GroupWish]:
     found = []
     with st.container(border=True):
-        st.subheader("Workers", anchor=False)
+        words.heading("Workers")
         st.caption(
             "Spark executors run on the group named worker. Any other group takes Ray tasks that ask for custom_worker."
         )
@@ -178,7 +176,9 @@ def _mark(places: dict[str, Any], checked: Checked, *, everything: bool) -> None
     """Write what is wrong under its field; an empty name is not wrong before somebody wants to go on."""
     for place, problem in checked.problems.items():
         if everything or place != "name" or st.session_state["form_name"].strip():
-            (places[place].error if place in places else st.error)(words.plain(problem), icon=":material/edit:")
+            (places[place].error if place in places else st.error)(
+                words.plain(problem[:1].upper() + problem[1:]), icon=":material/edit:"
+            )
 
 
 def _cost(clusters: Clusters, checked: Checked) -> None:
@@ -188,9 +188,12 @@ def _cost(clusters: Clusters, checked: Checked) -> None:
         pools = clusters.blueprint(checked.config).pools
         rate, unpriced = estimate(pools)
         nodes = sum(pool.max_nodes for pool in pools)
-        without = f", and what {' and '.join(map(words.plain, unpriced))} costs (no published rate)" if unpriced else ""
-        known = f"about **{rate:.2f} credits** an hour" if rate else "no published rate yet"
-        st.info(f"{words.count(nodes, 'node')}: {known}{without if rate else ''}.", icon=":material/payments:")
+        unknown = words.plain(" and ".join(unpriced))
+        text = f"; the rate of {unknown} is not published"
+        if rate:
+            without = f" without {unknown}, whose rate is not published" if unpriced else ""
+            text = f", about **{rate:.2f} credits** an hour{without}"
+        st.info(f"{words.count(nodes, 'node')}{text}.", icon=":material/payments:")
 
 
 def _preview(clusters: Clusters, checked: Checked) -> None:

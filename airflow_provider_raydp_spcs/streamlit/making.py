@@ -92,4 +92,8 @@ def go_on(clusters: Clusters, made: Making) -> bool:
 
 
 def _words_of(made: Making) -> str:
-    return made.done[-1].capitalize() if made.done else "Asking Snowflake for compute pools and services"
+    return (
+        made.done[-1][:1].upper() + made.done[-1][1:]
+        if made.done
+        else "Asking Snowflake for compute pools and services"
+    )

@@ -9,10 +9,17 @@ from typing import Any, Final
 import streamlit as st
 
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
+from airflow_provider_raydp_spcs.cluster.errors import ClusterError
+from airflow_provider_raydp_spcs.spcs.errors import SpcsError
+from airflow_provider_raydp_spcs.streamlit.wishes import Wish, wish_of
 
 CLUSTER: Final = "cluster"
 NEW: Final = "new"
 """In its place: what is asked for, as JSON. Opening such an address fills in the form and asks for nothing."""
+
+
+class UnreadableAddressError(ValueError):
+    """What stands in the address is no configuration; the message says why."""
 
 
 def current_cluster() -> str:
@@ -56,12 +63,15 @@ def to_text(config: ClusterConfig) -> str:
     return json.dumps(_different(config.to_mapping(), ClusterConfig(config.name).to_mapping()))
 
 
-def from_text(text: str) -> ClusterConfig:
-    """The configuration of :func:`to_text`.
+def from_text(text: str) -> Wish:
+    """What was asked for with :func:`to_text`: as much of it as the form has fields for, since addresses come from anywhere.
 
-    :raises ClusterConfigError, SpcsError, ValueError: it is none; addresses come from anywhere.
+    :raises UnreadableAddressError: it is no configuration.
     """
-    return ClusterConfig.from_mapping(json.loads(text))
+    try:
+        return wish_of(ClusterConfig.from_mapping(json.loads(text)))
+    except (ClusterError, SpcsError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UnreadableAddressError(str(error)) from error
 
 
 def _different(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

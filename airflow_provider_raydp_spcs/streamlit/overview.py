@@ -12,7 +12,7 @@ from airflow_provider_raydp_spcs.cluster.listing import ClusterSummary, list_clu
 from airflow_provider_raydp_spcs.streamlit import navigation, words
 from airflow_provider_raydp_spcs.streamlit.complaints import told
 
-REFRESH_SECONDS: Final = 15
+REFRESH_SECONDS: Final = 10
 MANY: Final = 8
 """From so many clusters on there is a field to search them."""
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from airflow_provider_raydp_spcs.cluster.blueprint import HEAD
 from airflow_provider_raydp_spcs.cluster.config import RESERVED_GROUPS, ClusterConfig, HeadConfig, WorkerGroup
-from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.look import Look
-from airflow_provider_raydp_spcs.spcs.errors import SpcsError
+from airflow_provider_raydp_spcs.cluster.naming import HEAD
 from airflow_provider_raydp_spcs.streamlit import deleting, making, navigation
 from airflow_provider_raydp_spcs.streamlit.making import Making
+from airflow_provider_raydp_spcs.streamlit.wishes import check
+from airflow_provider_raydp_spcs.streamlit.words import plain
 
 
 def offer(name: str, look: Look, made: Making | None) -> None:
     """Where something is half-way, say so and offer both ways out."""
     failed = made is not None and made.failed is not None
-    if not failed and (made is not None or not look.is_incomplete):
+    not_begun = look.summary is None and navigation.wanted() is not None
+    if not failed and (made is not None or not (look.is_incomplete or not_begun)):
         return
-    if not failed:
+    if not_begun and not failed:
+        st.info(f"Nothing of cluster {plain(name)} is made yet: the page was left before.", icon=":material/info:")
+    elif not failed:
         st.warning(
             "This cluster is not complete: its creation or its deletion stopped half-way. Nodes that are there may cost.",
             icon=":material/warning:",
@@ -29,7 +32,7 @@ def offer(name: str, look: Look, made: Making | None) -> None:
         if look.summary is None:
             if st.button("Back to the form", icon=":material/edit:"):
                 making.end(name)
-                navigation.go_to_form(made.config if made else None)
+                navigation.go_to_form(made.config if made else _asked_for(name))
         elif st.button("Take back: delete what is there", icon=":material/delete:"):
             making.end(name)
             navigation.forget_wanted()
@@ -42,14 +45,19 @@ def _go_on(name: str, look: Look, made: Making | None) -> None:
     if made is not None:
         making.begin(made.config)
         st.rerun()
-    try:
-        config = navigation.from_text(navigation.wanted() or "")
-    except (SpcsError, ClusterError, ValueError):
-        config = None
-    if config is not None and config.name == name:
+    if config := _asked_for(name):
         making.begin(config)
         st.rerun()
     navigation.go_to_form(_what_is_there(name, look))
+
+
+def _asked_for(name: str) -> ClusterConfig | None:
+    """What stands in the address, where it is for this cluster."""
+    try:
+        config = check(navigation.from_text(navigation.wanted() or "")).config
+    except navigation.UnreadableAddressError:
+        return None
+    return config if config is not None and config.name == name else None
 
 
 def _what_is_there(name: str, look: Look) -> ClusterConfig:

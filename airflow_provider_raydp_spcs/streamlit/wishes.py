@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig, MonitoringConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.spcs import sql
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
@@ -125,7 +125,7 @@ def _config(wish: Wish) -> ClusterConfig:
         ],
         query_warehouse=wish.warehouse.strip() or None,
         external_access_integrations=split(wish.integrations),
-        monitoring=wish.monitoring,
+        monitoring=MonitoringConfig() if wish.monitoring else None,
         notebook=wish.notebook,
         max_life_seconds=wish.life_hours * HOUR or None,
         **idle,

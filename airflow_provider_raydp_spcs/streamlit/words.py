@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
+import streamlit as st
+
 from airflow_provider_raydp_spcs.cluster.listing import ClusterState, ClusterSummary
 from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
 
@@ -30,6 +32,11 @@ SERVICE_COLOURS: Final = {
     "DELETING": "orange",
 }
 COLOURS_OF_UNKNOWN: Final = "gray"
+
+
+def heading(text: str) -> None:
+    """The heading of a part of a page."""
+    st.markdown(f"#### {text}")
 
 
 def state_badge(state: ClusterState) -> str:
@@ -68,7 +75,8 @@ def expiry(summary: ClusterSummary, now: dt.datetime) -> str:
 def price(summary: ClusterSummary) -> str:
     """What a cluster costs an hour and has cost so far."""
     if summary.credits_per_hour is None or summary.credits is None:
-        return f"cost unknown (no published rate for {', '.join(summary.cost.unpriced)})"
+        known = f"at least {summary.cost.credits:.2f} credits so far; " if summary.cost.credits >= 0.005 else ""
+        return f"{known}no published rate for {', '.join(summary.cost.unpriced)}"
     return f"{summary.credits_per_hour:.2f} credits an hour, at most {summary.credits:.2f} so far"
 
 

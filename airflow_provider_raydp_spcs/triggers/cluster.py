@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, overdue, tell_changes
+from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, tell_changes
 from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.cluster.undertaker import Errand
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
@@ -95,7 +95,7 @@ class RayDPClusterTrigger(BaseTrigger):
                     if await self._has_reached(status, target):
                         return
         except TimeoutError as error:
-            raise overdue(status, target) from error
+            raise await self._shared().call(lambda hook: hook.clusters.overdue(status, target)) from error
 
     async def _has_reached(self, status: ClusterStatus, target: Target) -> bool:
         # Only a cluster whose services are all up costs statements of its own: for the addresses of its endpoints.

@@ -14,7 +14,20 @@ TESTED = ("numpy", "pandas", "pyarrow", "pyspark")
 # Cluster managers that RayDP takes the place of.
 UNUSED_JARS = ("kubernetes-*.jar", "mesos-*.jar", "spark-kubernetes_*.jar", "spark-mesos_*.jar")
 NATIVE = (".so", ".dll", ".jnilib", ".dylib")
-FOREIGN = ("aarch64", "aix", "android", "arm", "darwin", "freebsd", "linux32", "loongarch", "mac", "mips", "musl", "osx")
+FOREIGN = (
+    "aarch64",
+    "aix",
+    "android",
+    "arm",
+    "darwin",
+    "freebsd",
+    "linux32",
+    "loongarch",
+    "mac",
+    "mips",
+    "musl",
+    "osx",
+)
 FOREIGN += ("ppc", "riscv", "s390", "sunos", "win", "i386", "linux/x86/")
 
 

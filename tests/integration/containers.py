@@ -21,19 +21,20 @@ class H(http.server.BaseHTTPRequestHandler):
 print("listening", flush=True)
 http.server.ThreadingHTTPServer((os.environ["SPCS_INSTANCE_ADDRESS"], 8000), H).serve_forever()
 """
-# An echo over WebSockets; the probe's plain GET is answered as well.
+# An echo over WebSockets, which tells its handshake's headers when asked; the probe's plain GET is answered as well.
 ECHO = """
-import os
+import json, os
 from websockets.sync.server import serve
 
 def echo(socket):
     for message in socket:
-        socket.send(message)
+        socket.send(json.dumps(dict(socket.request.headers)) if message == "headers" else message)
 
 def plain(connection, request):
     return connection.respond(200, "up") if request.path == "/ready" else None
 
-with serve(echo, os.environ["SPCS_INSTANCE_ADDRESS"], 8000, process_request=plain) as server:
+with serve(echo, os.environ["SPCS_INSTANCE_ADDRESS"], 8000, process_request=plain, subprotocols=["v2.echo"],
+           select_subprotocol=lambda connection, offered: "v2.echo" if "v2.echo" in offered else None) as server:
     server.serve_forever()
 """
 SPEC = """

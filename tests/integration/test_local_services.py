@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -209,6 +210,17 @@ def test_websockets_pass_with_a_token_only(
         for message in ("text é", b"\x00bytes", "x" * 200_000):
             socket.send(message)
             assert socket.recv(timeout=20) == message
+    # What a handshake says goes on to the container, the token stays outside.
+    headers = {**token, "Cookie": "own=1; other=2", "Origin": f"https://{host}"}
+    with dial(
+        f"wss://{host}/x", ssl=context, additional_headers=headers, subprotocols=["v1.echo", "v2.echo"]
+    ) as socket:
+        assert socket.subprotocol == "v2.echo"
+        socket.send("headers")
+        seen = {name.lower(): value for name, value in json.loads(socket.recv(timeout=20)).items()}
+    assert (seen["cookie"], seen["origin"]) == ("own=1; other=2", f"https://{host}")
+    assert "authorization" not in seen
+    assert seen["sf-context-current-user"] == environment["SNOWFLAKE_USER"]
     client.services.drop("ECHO")
 
 

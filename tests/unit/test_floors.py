@@ -30,9 +30,10 @@ ALLOWED: dict[str, set[str]] = {
     "decorators": {"operators", "jobs"},
     "task_groups": {"operators", "cluster"},
     "plugin": {"operators", "decorators", "links"},
-    "cli": {"hooks", "cluster", "images", "jobs", "local", "spcs", "node"},
+    "streamlit": {"cluster", "spcs"},
+    "cli": {"hooks", "cluster", "images", "jobs", "local", "spcs", "node", "streamlit"},
 }
-WITHOUT_AIRFLOW = {"images", "spcs", "cluster", "jobs", "node", "runtime", "local"}
+WITHOUT_AIRFLOW = {"streamlit", "images", "spcs", "cluster", "jobs", "node", "runtime", "local"}
 MAX_LINES = 400
 
 

@@ -30,6 +30,9 @@ def client_of(connection: SnowflakeConnection) -> SpcsClient:
 
 
 def run_script(environment: Mapping[str, str], script: Path) -> int:
-    """Run every statement of a SQL file as Snowflake's own clients split it; answer how many there were."""
-    with connect(environment) as connection:
+    """Run every statement of a SQL file as Snowflake's own clients split it; answer how many there were.
+
+    The session begins with the user's default role, for the one of the environment may be what the file makes.
+    """
+    with connect(environment, role=None) as connection:
         return len(list(connection.execute_string(script.read_text(), remove_comments=True)))

@@ -42,9 +42,10 @@ class Ingress:
         """The ports that are open."""
         return [port for port, server in self._servers.items() if server.started]
 
-    def open(self, port: int, service: str, targets: Callable[[], list[str]]) -> bool:
+    def open(self, port: int, service: str, endpoint: str, targets: Callable[[], list[str]]) -> bool:
         """Open a port for a service's endpoint, unless it is open; answer False where another program has taken it.
 
+        :param service: its full name.
         :param targets: where requests may go now, as ``address:port``.
         """
         if port in self._servers:
@@ -58,7 +59,7 @@ class Ingress:
             logger.warning("the ingress port %d of %s is taken: %s", port, service, error)
             return False
         config = uvicorn.Config(
-            proxy_app(service, targets, self._gate),
+            proxy_app(service, endpoint, targets, self._gate),
             ssl_certfile=str(self._certificate),
             log_level="warning",
             access_log=False,

@@ -26,6 +26,7 @@ from airflow_provider_raydp_spcs.local.ingress.sign_in_page import (
 )
 
 Authorise = Callable[[str], str | None]
+MayEnter = Callable[[str, str, str], bool]
 IDLE_SECONDS: Final = 90.0
 """Idle time after which the real ingress ends a connection (reference 4.1)."""
 _REJECTED: Final = "Rejecting a CORS request since cookie was present, and request does not have an auth header"
@@ -33,6 +34,10 @@ _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _HOP: Final = frozenset(
     {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
 )
+_HANDSHAKE: Final = frozenset(
+    {"sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "sec-websocket-protocol"}
+)
+"""Headers of a WebSocket's handshake, which each of both connections makes for itself."""
 _DROPPED_REQUEST: Final = frozenset({"x-sf-spcs-authorization", "sf-context-current-user"})
 _DROPPED_RESPONSE: Final = frozenset(
     {
@@ -73,21 +78,24 @@ class Gate:
     """Who comes in.
 
     :param authorise: token → user, or None.
+    :param may_enter: token, service, endpoint → whether the token's role may use it.
     :param let_in: user and password → a token, or None.
     :param user: whom the sign-in page suggests.
     """
 
     authorise: Authorise
+    may_enter: MayEnter
     let_in: LetIn
     user: str
 
 
-def proxy_app(service: str, targets: Callable[[], list[str]], gate: Gate) -> Starlette:
+def proxy_app(service: str, endpoint: str, targets: Callable[[], list[str]], gate: Gate) -> Starlette:
     """The application that stands in front of one endpoint.
 
+    :param service: its full name.
     :param targets: ``address:port`` of the ready instances.
     """
-    proxy = _Proxy(service, targets, gate.authorise)
+    proxy = _Proxy(service, endpoint, targets, gate)
     return Starlette(
         routes=[
             *sign_in_routes(gate.let_in, gate.user),
@@ -99,8 +107,8 @@ def proxy_app(service: str, targets: Callable[[], list[str]], gate: Gate) -> Sta
 
 
 class _Proxy:
-    def __init__(self, service: str, targets: Callable[[], list[str]], authorise: Authorise) -> None:
-        self._service, self._targets, self._authorise = service, targets, authorise
+    def __init__(self, service: str, endpoint: str, targets: Callable[[], list[str]], gate: Gate) -> None:
+        self._service, self._endpoint, self._targets, self._gate = service, endpoint, targets, gate
         self._client: httpx.AsyncClient
 
     @contextlib.asynccontextmanager
@@ -110,8 +118,12 @@ class _Proxy:
             yield
 
     def _user(self, connection: HTTPConnection) -> str | None:
-        token = snowflake_token(connection.headers.get("authorization", "")) or token_in_cookie(connection)
-        return self._authorise(token) if token else None
+        token = _token(connection)
+        return self._gate.authorise(token) if token else None
+
+    def _is_refused(self, connection: HTTPConnection) -> bool:
+        """Whether the caller's role may not use this endpoint (reference 4.3)."""
+        return not self._gate.may_enter(_token(connection) or "", self._service, self._endpoint)
 
     def _target(self) -> str | None:
         targets = self._targets()
@@ -123,6 +135,8 @@ class _Proxy:
             return to_sign_in(request)
         if _by_cookie_only(request) and is_foreign(request) and request.method not in ("GET", "HEAD"):
             return PlainTextResponse(_REJECTED, status_code=403)
+        if self._is_refused(request):
+            return PlainTextResponse("The role is not authorized to access this endpoint.", status_code=403)
         target = self._target()
         if target is None:
             return self._unreachable()
@@ -147,23 +161,34 @@ class _Proxy:
         return response
 
     def _unreachable(self) -> Response:
-        detail = f"Service {self._service} not reachable: no service hosts found."
+        detail = f"Service {self._service.rpartition('.')[2]} not reachable: no service hosts found."
         return JSONResponse({"responseType": "ERROR", "detail": detail}, status_code=503)
 
     async def websocket(self, incoming: WebSocket) -> None:
         import websockets
 
-        refused = self._user(incoming) is None or (_by_cookie_only(incoming) and is_foreign(incoming))
+        user = self._user(incoming)
+        foreign = _by_cookie_only(incoming) and is_foreign(incoming)
+        refused = user is None or foreign or self._is_refused(incoming)
         target = None if refused else self._target()
-        if target is None:
+        if user is None or target is None:
             await incoming.close(code=1008)
             return
         query = f"?{incoming.url.query}" if incoming.url.query else ""
+        protocols = [websockets.Subprotocol(each) for each in incoming.scope.get("subprotocols", ())]
+        headers = [pair for pair in _forwarded(incoming.headers.items()) if pair[0] not in _HANDSHAKE]
+        headers.append(("sf-context-current-user", user))
         try:
             async with websockets.connect(
-                f"ws://{target}{incoming.url.path}{query}", max_size=None, open_timeout=10
+                f"ws://{target}{incoming.url.path}{query}",
+                max_size=None,
+                open_timeout=10,
+                proxy=None,
+                subprotocols=protocols or None,
+                additional_headers=headers,
+                user_agent_header=None,
             ) as outgoing:
-                await incoming.accept()
+                await incoming.accept(outgoing.subprotocol)
                 tasks = [
                     asyncio.create_task(_upwards(incoming, outgoing)),
                     asyncio.create_task(_downwards(incoming, outgoing)),
@@ -177,6 +202,10 @@ class _Proxy:
             return
         with contextlib.suppress(RuntimeError):
             await incoming.close()
+
+
+def _token(connection: HTTPConnection) -> str | None:
+    return snowflake_token(connection.headers.get("authorization", "")) or token_in_cookie(connection)
 
 
 def _by_cookie_only(connection: HTTPConnection) -> bool:

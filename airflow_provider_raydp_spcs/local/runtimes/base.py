@@ -20,6 +20,7 @@ class ContainerStart:
     :param command: what the image runs, or what the specification replaced it with.
     :param env: of the image and the specification; values may name mount paths and other services.
     :param mounts: path in the container → folder on this machine.
+    :param image_files: path in the image → file or folder on this machine that it is a copy of.
     :param names: DNS name → address, of the services that this one may call.
     :param image: what a container engine knows the image by.
     :param own_names: DNS names of the service itself.
@@ -43,6 +44,7 @@ class ContainerStart:
     platform_env: Mapping[str, str] = field(repr=False)
     log: Path
     folder: Path
+    image_files: Mapping[str, Path] = field(default_factory=dict)
     image: str = ""
     own_names: tuple[str, ...] = ()
     memory_volumes: Mapping[str, int] = field(default_factory=dict)

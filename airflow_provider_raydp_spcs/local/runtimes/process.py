@@ -78,6 +78,8 @@ class ProcessRuntime:
     def start(self, start: ContainerStart) -> ContainerHandle:
         """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`."""
         mounts = {path: folder for path, folder in start.mounts.items() if path != _SHM}
+        # There is no image: what would be copied into it is taken from where it lies.
+        mounts = {**start.image_files, **mounts}
         command = [replace(word, start.names, mounts) for word in start.command]
         env = {name: replace(value, start.names, mounts) for name, value in start.env.items()}
         temporary = start.folder / "t"

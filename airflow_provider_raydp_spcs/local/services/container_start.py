@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,16 +34,22 @@ class AccountFacts:
 class Folders:
     """Where things of one instance lie.
 
-    :param scratch: short path; volumes below it.
+    :param scratch: short path; volumes below it that go with their instance.
     :param logs: log files of containers.
+    :param blocks: block volumes, which are kept until their service is dropped (SPCS reference 3.3).
     """
 
     scratch: Path
     logs: Path
+    blocks: Path
 
     def instance(self, instance: Instance) -> Path:
         """The instance's own folder."""
         return self.scratch / str(instance.number)
+
+    def block(self, record: ServiceRecord, instance: Instance, volume: str) -> Path:
+        """A block volume: whatever instance has this number in its service gets it."""
+        return self.blocks / record.full_name / str(instance.id) / volume
 
     def log(self, record: ServiceRecord, instance: Instance, container: str) -> Path:
         """The log file of a container."""
@@ -78,8 +84,9 @@ def prepare(
         if volume.source == "stage":
             mounts[mount.mount_path] = stage_folder(volume.stage or "")
         else:
-            folder = own / str(sorted(volumes).index(mount.name))
-            folder.mkdir(exist_ok=True)
+            is_block = volume.source == "block"
+            folder = folders.block(record, instance, mount.name) if is_block else own / _number(mount.name, volumes)
+            folder.mkdir(parents=True, exist_ok=True)
             mounts[mount.mount_path] = folder
     token_folder = own / "s"
     write_token(token_folder, token)
@@ -106,6 +113,7 @@ def prepare(
         },
         log=folders.log(record, instance, container.name),
         folder=own,
+        image_files=image.files,
         image=image.reference,
         own_names=own_names,
         memory_volumes={
@@ -118,6 +126,11 @@ def prepare(
         is_alone=len(record.specification.containers) == 1,
         ca_bundle=facts.ca_bundle,
     )
+
+
+def _number(volume: str, volumes: Iterable[str]) -> str:
+    """A short name for a volume's folder."""
+    return str(sorted(volumes).index(volume))
 
 
 def write_token(folder: Path, token: str) -> None:

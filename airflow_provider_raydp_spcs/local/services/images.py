@@ -6,9 +6,12 @@ import io
 import json
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
+
+from airflow_provider_raydp_spcs.version import __version__
 
 _PATH: Final = re.compile(
     r"/(?P<repository>[^\s/:@]+/[^\s/:@]+/[^\s/:@]+)/(?P<name>[^\s/:@]+)(:(?P<tag>[\w.-]+))?(@sha256:[0-9a-f]+)?\Z"
@@ -23,6 +26,7 @@ class Image:
     :param entrypoint: ENTRYPOINT; a specification's ``command`` replaces it.
     :param command: CMD; a specification's ``args`` replace it.
     :param env: ENV, where the runtime has to set it.
+    :param files: path in the image → where the file lies here, for files that COPY takes from the build's context.
     :param reference: what a container engine knows it by.
     :param architecture: of its programs, where it is known.
     """
@@ -30,6 +34,7 @@ class Image:
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     env: dict[str, str]
+    files: dict[str, Path] = field(default_factory=dict)
     reference: str = ""
     architecture: str | None = None
 
@@ -72,7 +77,7 @@ def parts_of(path: str) -> tuple[str, str, str] | None:
 class ImageCatalogue:
     """The images of every repository: those whose Dockerfile stands in a folder of image folders.
 
-    :param folder: holds ``<image name>/Dockerfile``.
+    :param folder: holds ``<image name>/Dockerfile``; the folder above it is the context of their builds.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -83,9 +88,16 @@ class ImageCatalogue:
         """Every image that has its Dockerfile here, whatever the repository."""
         del repository
         return [
-            ListedImage(name, "latest")
+            ListedImage(name, self.tag(name))
             for name in sorted(path.parent.name for path in self._folder.glob("*/Dockerfile"))
         ]
+
+    def tag(self, name: str) -> str:
+        """The version of an image: its label ``org.opencontainers.image.version``, else that of the package it runs."""
+        from dockerfile_parse import DockerfileParser
+
+        parser = DockerfileParser(fileobj=io.BytesIO((self._folder / name / "Dockerfile").read_bytes()))
+        return str(parser.labels.get("org.opencontainers.image.version") or __version__)
 
     @staticmethod
     def is_valid(path: str) -> bool:
@@ -107,12 +119,25 @@ class ImageCatalogue:
         structure: list[dict[str, Any]] = parser.structure
         parent = self._parent(structure)
         entrypoint, command = (parent.entrypoint, parent.command) if parent else ((), ())
-        for entry in structure:
+        files = dict(parent.files) if parent else {}
+        last = max((at for at, entry in enumerate(structure) if entry["instruction"] == "FROM"), default=0)
+        for entry in structure[last:]:
             if entry["instruction"] == "ENTRYPOINT":
                 entrypoint, command = _words(entry["value"]), ()
             elif entry["instruction"] == "CMD":
                 command = _words(entry["value"])
-        return Image(entrypoint, command, {**(parent.env if parent else {}), **dict(parser.envs)})
+            elif entry["instruction"] == "COPY" and "--from=" not in entry["value"]:
+                files.update(self._copied(entry["value"]))
+        return Image(entrypoint, command, {**(parent.env if parent else {}), **dict(parser.envs)}, files)
+
+    def _copied(self, value: str) -> Iterator[tuple[str, Path]]:
+        """Where copied files and folders are in the image and here; patterns and other forms of COPY are left out."""
+        *sources, target = [word for word in value.split() if not word.startswith("--")]
+        for source in sources:
+            here = self._folder.parent / source
+            if here.exists():
+                into = target.endswith("/") and not here.is_dir()
+                yield (f"{target}{here.name}" if into else target.rstrip("/")), here
 
     def _parent(self, structure: list[dict[str, Any]]) -> Image | None:
         """The image after the last FROM, where it is one of this folder."""
@@ -125,8 +150,8 @@ class ImageCatalogue:
             elif entry["instruction"] == "FROM":
                 words = [word for word in entry["value"].split() if not word.startswith("--")]
                 base = re.sub(r"\$\{?(\w+)\}?", lambda match: arguments.get(match[1], ""), words[0])
-        name = base.rpartition("/")[2].partition(":")[0]
-        return self._read(name) if name else None
+        # An image of somebody else's has its registry before its name, whatever the name is.
+        return self._read(base.partition(":")[0]) if base and "/" not in base else None
 
 
 def _words(value: str) -> tuple[str, ...]:

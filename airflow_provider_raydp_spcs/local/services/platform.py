@@ -20,7 +20,7 @@ from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.images import parts_of
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
-from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, lacking
+from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, lacking, unschedulable
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
 from airflow_provider_raydp_spcs.spcs.errors import InvalidSpecificationError
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 MAX_LOG_BYTES: Final = 100_000
 """SYSTEM$GET_SERVICE_LOGS hands out 100 KB at most (SPCS reference 2.7)."""
+_NODE_LIMIT: Final = (
+    "392508",
+    "Compute pool has reached the maximum node limit. Consider increasing max_nodes using the ALTER COMPUTE POOL command.",
+)
+"""Error code and message of a pool that may not grow (reference 1.3)."""
 _FIELDS: Final = {
     "MIN_INSTANCES": "min_instances",
     "MAX_INSTANCES": "max_instances",
@@ -53,6 +58,20 @@ class Platform:
     def account(self) -> str:
         """The account's locator."""
         return self._around.facts.account
+
+    def owner(self, kind: str, name: str) -> str | None:
+        """The role that owns a pool or service; None where there is none of this name."""
+        with self._lock:
+            if kind == "Compute pool" and self._pools.has(name):
+                return self._pools.get(name).owner
+            if kind == "Service" and name in self._services:
+                return self._services[name].record.owner
+        return None
+
+    def set_pool_owner(self, name: str, owner: str) -> None:
+        """Hand a pool over to another role."""
+        with self._lock:
+            self._pools.set_owner(name, owner)
 
     # -- compute pools ----------------------------------------------------------------------------------------------
 
@@ -112,7 +131,12 @@ class Platform:
     def describe_pool(self, name: str) -> dict[str, Any]:
         """Row of DESCRIBE COMPUTE POOL."""
         with self._lock:
-            return {**self._pool_row(name), "error_code": "", "status_message": ""}
+            pool = self._pools.get(name)
+            full = len(self._fleet.nodes(name)) >= pool.max_nodes
+            there = [each for service in self._fleet.on(name) for each in service.instances]
+            waiting = any(each.reason.startswith("Unschedulable") for each in there)
+            code, message = _NODE_LIMIT if full and waiting else ("", "")
+            return {**self._pool_row(name), "error_code": code, "status_message": message}
 
     def _pool_row(self, name: str) -> dict[str, Any]:
         pool = self._pools.get(name)
@@ -178,7 +202,7 @@ class Platform:
         family = instance_family(self._pools.get(pool).instance_family)
         short = lacking(demand_of(specification), family)
         if short:
-            msg = f"Unschedulable due to insufficient {short} resources: the request exceeds a node of {family.name}."
+            msg = f"{unschedulable(short).rstrip('.')}: the request exceeds a node of {family.name}."
             raise invalid_value(msg)
         for container in specification.containers:
             if parts_of(container.image) is None:
@@ -282,6 +306,13 @@ class Platform:
             record = self._fleet.service(name).record
         roles = ["ALL_ENDPOINTS_USAGE", *(role.name for role in record.specification.service_roles)]
         return [{"created_on": record.created_on, "name": role} for role in roles]
+
+    def service_roles(self, name: str) -> dict[str, tuple[str, ...]]:
+        """The service roles that a service's specification defines, with their endpoints; none where it is gone."""
+        with self._lock:
+            service = self._services.get(name)
+            roles = service.record.specification.service_roles if service else ()
+            return {role.name.upper(): tuple(role.endpoints) for role in roles}
 
     def logs(self, name: str, instance_id: str, container: str, lines: int | None) -> str:
         """Text of SYSTEM$GET_SERVICE_LOGS.

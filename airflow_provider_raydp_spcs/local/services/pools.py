@@ -101,6 +101,12 @@ class Pools:
                 pool.resumed_on = now()
             self._save(pool)
 
+    def set_owner(self, name: str, owner: str) -> None:
+        """Hand it over to another role."""
+        pool = self.get(name)
+        pool.owner = owner
+        self._save(pool)
+
     def drop(self, name: str) -> None:
         """Forget a pool."""
         self._store.delete(_KIND, name)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from airflow_provider_raydp_spcs.spcs.instance_families import GIB, InstanceFamily
 from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
@@ -41,6 +44,19 @@ def lacking(demand: Demand, family: InstanceFamily, placed: Iterable[Demand] = (
     if demand.cpu + sum(each.cpu for each in there) > family.vcpus:
         return "CPU"
     return None
+
+
+@cache
+def machine_gpus() -> int:
+    """How many GPUs of NVIDIA this machine has: those that its driver shows. No node can have more than it."""
+    return sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in Path("/dev").glob("nvidia*"))
+
+
+def unschedulable(reason: str) -> str:
+    """Snowflake's words for an instance that finds no room; those about GPUs end with a full stop (reference 2.6)."""
+    if reason == "GPU":
+        return "Unschedulable due to insufficient GPU resources."
+    return f"Unschedulable due to insufficient {'memory ' if reason == 'memory' else ''}resources"
 
 
 def place(demand: Demand, family: InstanceFamily, nodes: list[list[Demand]], max_nodes: int) -> str | None:

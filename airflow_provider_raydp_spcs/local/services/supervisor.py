@@ -15,7 +15,7 @@ from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState, Instance
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
-from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, place
+from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, machine_gpus, place, unschedulable
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 from airflow_provider_raydp_spcs.spcs.specification import Container
@@ -46,6 +46,11 @@ class Supervisor:
         """Begin; what an earlier server left behind has been ended."""
         shutil.rmtree(self._folders.scratch, ignore_errors=True)
         self._folders.scratch.mkdir(mode=0o700, parents=True)
+        # A server that was killed may have dropped services without their volumes.
+        self._folders.blocks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in self._folders.blocks.iterdir():
+            if folder.name not in self._fleet.services:
+                shutil.rmtree(folder, ignore_errors=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -84,7 +89,8 @@ class Supervisor:
                 if not service.leaving:
                     del self._fleet.services[name]
                     self._ingress.close_ports(service.record.ingress_ports.values())
-                    shutil.rmtree(self._folders.logs / name, ignore_errors=True)
+                    for folder in (self._folders.logs, self._folders.blocks):
+                        shutil.rmtree(folder / name, ignore_errors=True)
                 continue
             self._reconcile(service)
             if renew:
@@ -115,7 +121,7 @@ class Supervisor:
             port = record.ingress_ports.get(endpoint.name)
             if port is None or endpoint.port is None:
                 continue
-            if not self._ingress.open(port, record.name, partial(_targets, service, endpoint.name)):
+            if not self._ingress.open(port, record.full_name, endpoint.name, partial(_targets, service, endpoint.name)):
                 # Free when it was chosen, taken by now; only then does the address of an endpoint change.
                 record.ingress_ports[endpoint.name] = self._ingress.new_port()
                 self._fleet.save(record)
@@ -139,9 +145,12 @@ class Supervisor:
                 instance.reason = "Failed to pull image"
                 return
         demand = demand_of(service.record.specification)
-        reason = place(demand, instance_family(pool.instance_family), self._fleet.nodes(pool.name), pool.max_nodes)
+        if demand.gpus > machine_gpus():
+            reason: str | None = "GPU"
+        else:
+            reason = place(demand, instance_family(pool.instance_family), self._fleet.nodes(pool.name), pool.max_nodes)
         instance.scheduled = reason is None
-        instance.reason = f"Unschedulable due to insufficient {reason} resources" if reason else ""
+        instance.reason = unschedulable(reason) if reason else ""
 
     def _start_container(self, instance: Instance, container: Container) -> ContainerHandle:
         service = next(each for each in self._fleet.services.values() if instance in each.instances)

@@ -47,6 +47,10 @@ class Catalogue:
             raise does_not_exist(kind, name)
         return body
 
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        """One record, or None."""
+        return self._store.get(kind, name)
+
     def has(self, kind: str, name: str) -> bool:
         """Whether there is one."""
         return self._store.get(kind, name) is not None

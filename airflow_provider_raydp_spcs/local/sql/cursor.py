@@ -43,6 +43,11 @@ class Cursor:
         self._index = 0
 
     @property
+    def tokens(self) -> Sequence[Token]:
+        """Every token of the statement, wherever the position is."""
+        return self._tokens
+
+    @property
     def at_end(self) -> bool:
         """Whether nothing is left."""
         return self._index >= len(self._tokens)

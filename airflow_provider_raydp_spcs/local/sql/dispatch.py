@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.security.access import Access
 from airflow_provider_raydp_spcs.local.security.sign_in import ORGANISATION
 from airflow_provider_raydp_spcs.local.sql import registry, statements
 from airflow_provider_raydp_spcs.local.sql.current import replace_current
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+from airflow_provider_raydp_spcs.local.sql.mentions import check_mentions
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, RewriteAnswer, SessionFacts
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Dispatcher:
 
     def __init__(self, platform: Platform, catalogue: Catalogue, files: StageFiles) -> None:
         self._platform, self._catalogue, self._files = platform, catalogue, files
+        self.access = Access(catalogue, platform.owner, platform.account)
         for module in pkgutil.iter_modules(statements.__path__, f"{statements.__name__}."):
             importlib.import_module(module.name)
 
@@ -37,16 +40,20 @@ class Dispatcher:
             cursor = Cursor(text, bindings)
         except SnowflakeFault:
             return None  # whoever reads it next has the better message
+        context = registry.Context(session, self._platform, self._catalogue, self._files, self.access)
         parser = registry.find(cursor)
-        if parser is None:
-            rewritten = replace_current(text, self._facts(session))
-            return None if rewritten is None else RewriteAnswer(rewritten, keeps_bindings=True)
-        statement = parser(cursor)
-        return statement.run(registry.Context(session, self._platform, self._catalogue, self._files))
+        answer = parser(cursor).run(context) if parser else None
+        if answer is not None:
+            return answer
+        check_mentions(cursor.tokens, context)
+        rewritten = replace_current(text, self._facts(session))
+        return None if rewritten is None else RewriteAnswer(rewritten, keeps_bindings=True)
 
     def _facts(self, session: SessionFacts) -> dict[str, str | None]:
         return {
             "CURRENT_ROLE": session.role,
+            "CURRENT_DATABASE": session.database,
+            "CURRENT_SCHEMA": session.schema,
             "CURRENT_USER": session.user,
             "CURRENT_WAREHOUSE": session.warehouse,
             "CURRENT_ACCOUNT": self._platform.account,

@@ -10,6 +10,7 @@ from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, SessionFacts
 
 if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.security.access import Access
     from airflow_provider_raydp_spcs.local.services.platform import Platform
     from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
     from airflow_provider_raydp_spcs.local.stages.files import StageFiles
@@ -23,13 +24,34 @@ class Context:
     platform: Platform
     catalogue: Catalogue
     files: StageFiles
+    access: Access
+
+    def needs(self, privilege: str, kind: str, name: str = "") -> None:
+        """The session's role must have a privilege on an object (see :meth:`Access.require`).
+
+        :raises SnowflakeFault: it has not.
+        """
+        self.access.require(self.session.role, privilege, kind, name)
+
+    def needs_to_create(self, kind: str, name: str, *, replace: bool = False) -> None:
+        """The session's role must be allowed to make an object in its schema, and to take another's place.
+
+        :raises SnowflakeFault: it is not.
+        """
+        self.needs(f"CREATE {kind.upper()}", "Schema", name.rpartition(".")[0])
+        if replace:
+            self.access.require_ownership_to_replace(self.session.role, kind, name)
+
+    def sees(self, kind: str, name: str) -> bool:
+        """Whether the session's role has any right on an object."""
+        return self.access.sees(self.session.role, kind, name)
 
 
 class Statement(Protocol):
     """A statement that was read and can be carried out."""
 
-    def run(self, context: Context) -> Answer:
-        """Carry it out.
+    def run(self, context: Context) -> Answer | None:
+        """Carry it out; None where the statement was only checked, and the engine for tables carries it out.
 
         :raises SnowflakeFault: it cannot be.
         """

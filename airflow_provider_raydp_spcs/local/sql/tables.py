@@ -34,7 +34,7 @@ _TABLES: Final = {
     "service roles": "created_on:t name comment",
     "roles": "created_on:t name is_default is_current is_inherited assigned_to_users:n granted_to_roles:n granted_roles:n owner comment",
     "grants": "created_on:t privilege granted_on name granted_to grantee_name grant_option granted_by",
-    "warehouses": "name state type size owner comment created_on:t",
+    "warehouses": "name state type size auto_suspend:n auto_resume owner comment created_on:t",
     "integrations": "name type category enabled comment created_on:t",
     "network rules": "created_on:t name database_name schema_name owner comment type mode entries_in_valuelist:n owner_role_type",
     "image repositories": "created_on:t name database_name schema_name repository_url owner owner_role_type comment encryption",

@@ -61,7 +61,15 @@ class RewriteAnswer:
     keeps_bindings: bool = False
 
 
-Answer = RowsAnswer | UploadAnswer | DownloadAnswer | RewriteAnswer
+@dataclass(frozen=True)
+class DropDatabaseAnswer:
+    """Let the engine for tables drop a database with all its tables."""
+
+    name: str
+    if_exists: bool
+
+
+Answer = RowsAnswer | UploadAnswer | DownloadAnswer | RewriteAnswer | DropDatabaseAnswer
 
 
 def status(message: str) -> RowsAnswer:
@@ -71,7 +79,10 @@ def status(message: str) -> RowsAnswer:
 
 @dataclass
 class SessionFacts:
-    """What a statement may know of, and change in, its session."""
+    """What a statement may know of, and change in, its session.
+
+    :param assigned_role: the role that the user has without a grant.
+    """
 
     user: str
     role: str
@@ -79,3 +90,4 @@ class SessionFacts:
     schema: str | None
     warehouse: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
+    assigned_role: str = "ACCOUNTADMIN"

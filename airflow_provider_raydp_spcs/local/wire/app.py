@@ -7,7 +7,7 @@ import gzip
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, does_not_exist
 from airflow_provider_raydp_spcs.local.ingress.proxy import snowflake_token
 from airflow_provider_raydp_spcs.local.security.sign_in import (
     INGRESS_SECONDS,
@@ -28,10 +28,12 @@ from airflow_provider_raydp_spcs.local.security.sign_in import (
 from airflow_provider_raydp_spcs.local.sql.dispatch import Dispatcher
 from airflow_provider_raydp_spcs.local.wire.answers import (
     DownloadAnswer,
+    DropDatabaseAnswer,
     RewriteAnswer,
     RowsAnswer,
     SessionFacts,
     UploadAnswer,
+    status,
 )
 from airflow_provider_raydp_spcs.local.wire.engine import Engine
 from airflow_provider_raydp_spcs.local.wire.rendering import fault_json, rows_json
@@ -86,15 +88,23 @@ class Wire:
         identity = self._who(data)
         query = request.query_params
         role = (query.get("roleName") or identity.role).upper()
+        access = self._dispatcher.access
+        if role not in access.of_user(identity.user, identity.role):
+            raise _no_such_role(role)
+        assigned, identity = identity.role, replace(identity, role=role)
         token = self._sign_in.issue(identity, "session", SESSION_SECONDS)
         master = self._sign_in.issue(identity, "master", SESSION_SECONDS)
         database, schema = await run_in_threadpool(
-            self._engine.open_session, token, query.get("databaseName"), query.get("schemaName")
+            self._engine.open_session,
+            token,
+            *access.scope(role, _upper(query.get("databaseName")), _upper(query.get("schemaName"))),
         )
         given = dict(data.get("SESSION_PARAMETERS") or {})
         parameters = {str(key).upper(): str(value) for key, value in given.items()}
-        warehouse = (query.get("warehouse") or "").upper() or None
-        facts = SessionFacts(identity.user, role, database, schema, warehouse, parameters)
+        warehouse = _upper(query.get("warehouse"))
+        if warehouse and not access.sees(role, "Warehouse", warehouse):
+            warehouse = None
+        facts = SessionFacts(identity.user, role, database, schema, warehouse, parameters, assigned)
         self._sessions[token] = _Session(identity, facts, [token])
         return _success(
             {
@@ -160,6 +170,7 @@ class Wire:
             raise SnowflakeFault(390111, "08001", "Session no longer exists. New login required to access the service.")
         issue = body.get("requestType") == "ISSUE"
         seconds = INGRESS_SECONDS if issue else SESSION_SECONDS
+        identity = replace(identity, role=session.facts.role)
         # The client goes on with the new token, so both stand for the session.
         token = self._sign_in.issue(identity, "session", seconds)
         self._sessions[token] = session
@@ -202,11 +213,33 @@ class Wire:
                 return JSONResponse(self._transfers.upload_json(answer, session.identity, host))
             if isinstance(answer, DownloadAnswer):
                 return JSONResponse(self._transfers.download_json(answer, session.identity, host))
+            if isinstance(answer, DropDatabaseAnswer):
+                dropped = await run_in_threadpool(self._engine.drop_database, answer.name)
+                return JSONResponse(rows_json(_dropped(answer, dropped=dropped), session.facts))
             if isinstance(answer, RewriteAnswer):
                 body = {**body, "sqlText": answer.sql}
                 if not answer.keeps_bindings:
                     body.pop("bindings", None)
             return JSONResponse(await self._engine.query(request, body))
+
+
+def _upper(name: str | None) -> str | None:
+    return name.upper() if name else None
+
+
+def _no_such_role(role: str) -> SnowflakeFault:
+    text = (
+        f"Role '{role}' specified in the connect string does not exist or not authorized. Contact your local system "
+        "administrator, or attempt to login with another role, e.g. PUBLIC."
+    )
+    return SnowflakeFault(390189, "08004", text)
+
+
+def _dropped(answer: DropDatabaseAnswer, *, dropped: bool) -> RowsAnswer:
+    if not dropped and not answer.if_exists:
+        raise does_not_exist("Database", answer.name)
+    done = f"{answer.name} successfully dropped."
+    return status(done if dropped else f"Drop statement executed successfully ({answer.name} already dropped).")
 
 
 def _bindings(body: dict[str, Any]) -> list[object]:

@@ -41,6 +41,7 @@ class Engine:
         mend_fakesnow()
         stage.LOCAL_BUCKET_PATH = str(stages)
         self._instance = FakeSnow(db_path=databases, create_schema_on_connect=False)
+        self._databases = databases
         self._own: FakeSnowflakeConnection | None = None
         for file in sorted(databases.glob("*.db")):
             self._own = self._instance.connect(database=file.stem)
@@ -73,6 +74,19 @@ class Engine:
         connections = [self._server.sessions.pop(token, None) for token in tokens]
         if connections and connections[0] is not None:
             connections[0].close()
+
+    def drop_database(self, name: str) -> bool:
+        """Drop a database with its file; sessions in it have no current database afterwards. Answer whether it was there."""
+        if not self._exists(name):
+            return False
+        for connection in {id(each): each for each in [self._own, *self._server.sessions.values()]}.values():
+            if connection is not None and connection.database == name:
+                connection.database_set = connection.schema_set = False
+                connection._duck_conn.execute("USE memory")
+        self._instance.duck_conn.execute(f'DETACH "{name}"')
+        for file in self._databases.glob(f"{name}.db*"):
+            file.unlink()
+        return True
 
     def scope(self, token: str) -> tuple[str | None, str | None]:
         """Current database and schema of a session, which statements such as USE change."""

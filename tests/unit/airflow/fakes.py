@@ -21,6 +21,7 @@ from airflow_provider_raydp_spcs.node.marks import Marks
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError
 from airflow_provider_raydp_spcs.spcs.service_info import EndpointInfo, ServiceStatus
 from airflow_provider_raydp_spcs.spcs.services import Service
+from airflow_provider_raydp_spcs.version import __version__
 from tests.unit.cluster.fakes import FakeClient, FakeServices, FakeStages
 
 TOKEN = "canary-secret"
@@ -75,8 +76,10 @@ class FakeHead:
         self.silent = self.lost_answers = 0
         self.deaf: dict[str, int] = {}
         self.python = own_python()
+        self.package = __version__
         self.on_post: Callable[[], None] = lambda: None
         self.node_logs: dict[str, list[str]] = {}
+        self.notebook_token: str | None = None
         self.marks = Marks()
         self._lock = threading.RLock()
         head = self
@@ -175,8 +178,10 @@ class FakeHead:
                 return 200, self.jobs[name].log
             case "GET", ["results", name] if name in self.jobs and self.jobs[name].result is not _NO_RESULT:
                 return 200, self.jobs[name].result
-            case "GET", ["about"]:
-                return 200, {"python": self.python, "package": "1"}
+            case "GET", ["notebook-token"] if self.notebook_token:
+                return 200, self.notebook_token
+            case "GET", ["version"] if self.package:
+                return 200, {"python": self.python, "package": self.package}
             case "GET", ["api", "v0", "nodes"]:
                 return 200, {
                     "data": {"result": {"result": [{"node_id": "n", "node_ip": "10.0.0.1", "state": "ALIVE"}]}}

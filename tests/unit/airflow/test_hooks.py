@@ -15,6 +15,8 @@ from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.hooks.shared import shared_spcs
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
+from airflow_provider_raydp_spcs.jobs.head import Head
+from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
 from airflow_provider_raydp_spcs.spcs.errors import AuthenticationError, CapacityError, SnowflakeUnreachableError
 from tests.unit.airflow.fakes import CONNECTION, FakeSnowflake, until
 
@@ -74,6 +76,12 @@ def test_an_endpoint_without_an_address_is_waited_for_elsewhere(snowflake: FakeS
     snowflake.services.host = None
     with pytest.raises(ClusterNotReadyError, match="wait until the cluster is ready"):
         RayJobsHook("C", SpcsHook()).address()
+
+
+def test_jobs_go_past_the_proxy_of_the_dashboard(snowflake: FakeSnowflake, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"dashboard": "https://proxy", "jobs-api": "https://ray", "job-files": "https://files"}
+    monkeypatch.setattr(Head, "endpoints", lambda head: found)
+    assert RayJobsHook("C", SpcsHook()).address() == HeadAddress("https://ray", "https://files")
 
 
 class Connections:

@@ -17,6 +17,7 @@ from airflow_provider_raydp_spcs.jobs.errors import (
     JobLostError,
     JobTimeoutError,
     RayJobsError,
+    VersionMismatchError,
 )
 from airflow_provider_raydp_spcs.jobs.generation import LOG_KEY
 from airflow_provider_raydp_spcs.operators.base import JOB_XCOM
@@ -74,6 +75,16 @@ def test_without_waiting_the_submission_id_is_the_result(submit: Any, head: Fake
     head.will(*GOES_ON)
     assert submit(wait_for_completion=False).execute(airflow.context()) == next(iter(head.jobs))
     assert head.jobs[next(iter(head.jobs))].status == "PENDING"
+
+
+@pytest.mark.parametrize("package", ["99.0.0", ""])
+def test_images_of_another_version_are_refused_before_anything_is_done(
+    submit: Any, head: FakeHead, airflow: Airflow, package: str
+) -> None:
+    head.package = package
+    with pytest.raises(VersionMismatchError, match=r"ClusterConfig\.image_tag says which"):
+        submit().execute(airflow.context())
+    assert (head.posted, airflow.store.values) == (0, {})
 
 
 def test_the_job_is_told_before_it_is_submitted(submit: Any, head: FakeHead, airflow: Airflow) -> None:

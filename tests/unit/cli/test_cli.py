@@ -41,6 +41,24 @@ def test_failures_are_told_in_words(tmp_path: Path, arguments: list[str], part: 
     assert "Traceback" not in done.stderr
 
 
+def test_the_help_needs_next_to_nothing(tmp_path: Path) -> None:
+    """Whoever presses Tab or asks for help does not wait for clients and servers to be imported."""
+    program = "import sys; from airflow_provider_raydp_spcs.cli.app import app; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    heavy = {
+        "airflow",
+        "snowflake.connector",
+        "httpx",
+        "ray",
+        "yaml",
+        "streamlit",
+        "duckdb",
+        "starlette",
+        "rich.console",
+    }
+    assert heavy & set(found.stdout.split()) == set()
+
+
 def test_days() -> None:
     assert parse_days(["2013-12-31"]) == [dt.date(2013, 12, 31)]
     with pytest.raises(DemoNotPossibleError):

@@ -23,7 +23,7 @@ from airflow_provider_raydp_spcs.spcs.service_info import (
     ServiceStatus,
 )
 from airflow_provider_raydp_spcs.spcs.services import Service
-from airflow_provider_raydp_spcs.spcs.stages import StageFile
+from airflow_provider_raydp_spcs.spcs.stages import StageFile, Stages
 
 
 class FakePools:
@@ -60,6 +60,10 @@ class FakePools:
     def drop(self, name: str) -> None:
         self.calls.append(f"drop pool {name}")
         self.there.pop(name, None)
+
+    def describe(self, name: str) -> ComputePoolInfo:
+        self.calls.append(f"describe pool {name}")
+        return self.there[name]
 
     def show(self, prefix: str = "") -> list[ComputePoolInfo]:
         return [pool for name, pool in sorted(self.there.items()) if name.startswith(prefix)]
@@ -143,13 +147,21 @@ class FakeServices:
 
 
 class FakeStages:
+    get_tree = Stages.get_tree
+
     def __init__(self) -> None:
         self.files_there: dict[str, str] = {}
 
     def put(self, source: Path, target: str) -> None:
         for file in source.parent.glob(source.name):
             assert file.is_file(), "PUT takes no folders"
-            self.files_there[f"{target.removeprefix('@')}/{file.name}"] = file.read_text()
+            self.files_there[f"{target.removeprefix('@')}/{file.name}"] = file.read_text(errors="replace")
+
+    def get(self, source: str, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in self.files_there.items():
+            if name.startswith(source.removeprefix("@")):
+                (folder / name.rpartition("/")[2]).write_text(text)
 
     def files(self, path: str) -> list[StageFile]:
         prefix = path.removeprefix("@")
@@ -198,3 +210,6 @@ class FakeClient:
 
     def current_schema(self) -> tuple[str, str]:
         return "D", "S"
+
+    def current_user_and_role(self) -> tuple[str, str]:
+        return "ALICE", "R"

@@ -211,6 +211,7 @@ def test_every_pinned_port_is_declared() -> None:
     wanted = {
         ports.GCS, ports.DASHBOARD, ports.RAY_CLIENT, ports.OBJECT_MANAGER, ports.NODE_MANAGER, ports.RUNTIME_ENV_AGENT,
         ports.DASHBOARD_AGENT_GRPC, ports.DASHBOARD_AGENT_LISTEN, ports.METRICS_EXPORT,
+        ports.AUTOSCALER_METRICS, ports.DASHBOARD_METRICS,
     }  # fmt: skip
     assert wanted <= single
     for first, last in (

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_raydp_spcs.jobs import calls
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
 from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
@@ -294,3 +295,10 @@ def test_arguments_reach_the_application_as_they_are(tmp_path: Path, argument: s
     words = shlex.split(application.entrypoint("c", "raydp-1"))
     assert words[words.index("--") + 1 :] == [argument]
     assert f"C/applications/{application.sha256[:16]}/job.py" in words
+
+
+def test_questions_to_prometheus_go_to_the_heads_files() -> None:
+    call = calls.prometheus("query_range", {"query": 'up{a="b"}', "step": "5"})
+    assert (call.method, call.files) == ("GET", True)
+    assert call.path == "/prometheus/api/v1/query_range?query=up%7Ba%3D%22b%22%7D&step=5"
+    assert call.read({"status": "success", "data": {"result": []}}) == {"result": []}

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node import job_files
 from airflow_provider_raydp_spcs.node.job_files import JobFiles
 from airflow_provider_raydp_spcs.node.marks import Marks
+from airflow_provider_raydp_spcs.version import __version__
 
 ADDRESS = "127.0.0.77"
 
@@ -90,9 +92,15 @@ def test_a_name_that_is_no_jobs_is_nowhere(ray_dir: Path, job: str) -> None:
 def test_the_head_answers_over_http(ray_dir: Path, server: ThreadingHTTPServer) -> None:
     write(ray_dir, "j", b"one\ntwo\n")
     (ray_dir / "results" / "j.json").write_text('{"value": 3}')
-    status, body = ask("GET", "/about")
+    status, body = ask("GET", "/version")
     assert status == 200
-    assert json.loads(body)["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert json.loads(body) == {
+        "package": __version__,
+        "ray": metadata.version("ray"),
+        "raydp": metadata.version("raydp"),
+        "spark": metadata.version("pyspark"),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    }
     status, body = ask("POST", "/logs", {"positions": {"j": 4, "k": 0}, "finished": False})
     assert json.loads(body) == {
         "j": {"text": "two\n", "position": 8, "size": 8}, "k": {"text": "", "position": 0, "size": 0},
@@ -127,3 +135,21 @@ def test_the_oldest_marks_go_where_there_are_too_many() -> None:
     marks.set({"a": 1, "b": 1})
     marks.set({"a": 2, "c": 1, "x" * 1000: 1})
     assert marks.get(["a", "b", "c", "x" * 1000]) == {"a": 2, "c": 1}
+
+
+def test_the_notebooks_token_is_handed_out_and_never_kept_by_anybody_between(ray_dir: Path) -> None:
+    made = job_files.serve(ADDRESS, ray_dir, "secret")
+    try:
+        connection = http.client.HTTPConnection(ADDRESS, ports.JOB_FILES, timeout=10)
+        connection.request("GET", "/notebook-token")
+        reply = connection.getresponse()
+        assert (reply.status, reply.read()) == (200, b"secret")
+        assert reply.headers["Cache-Control"] == "no-store"
+        connection.close()
+    finally:
+        made.shutdown()
+        made.server_close()
+
+
+def test_without_a_notebook_there_is_no_token(server: ThreadingHTTPServer) -> None:
+    assert ask("GET", "/notebook-token")[0] == 404

@@ -20,6 +20,8 @@ from airflow_provider_raydp_spcs.node.node_ports import head_gcs, node_ports
 from airflow_provider_raydp_spcs.node.ray_command import ray_arguments, ray_environment
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 
+RAY_CLIENT_SERVERS = 23_999
+"""The last port on which Ray Client's proxy starts its servers."""
 WORKER = {
     "RAYDP_CLUSTER": "C",
     "RAYDP_NODE_GROUP": "worker",
@@ -39,6 +41,7 @@ WORKER = {
         ({"RAYDP_NUM_CPUS": "many"}, "whole numbers"),
         ({"RAYDP_RESOURCES": "[1]"}, "RAYDP_RESOURCES is '[1]'"),
         ({"RAYDP_RESOURCES": '{"a": "b"}'}, "JSON mapping"),
+        ({"RAYDP_LABELS": "zone=a"}, "RAYDP_LABELS is 'zone=a'"),
         ({"RAYDP_RAY_DIR": "/x" * 30}, "at most 40"),
     ],
 )
@@ -67,11 +70,13 @@ def test_on_shared_loopback_no_two_neighbours_share_a_port() -> None:
             found.agent_grpc,
             found.agent_listen,
             found.metrics,
-            found.ray_client,
+            found.runtime_env_agent,
+            found.autoscaler_metrics,
+            found.dashboard_metrics,
         }
-        assert len(own) == 7
+        assert len(own) == 9
         assert not own & seen
-        assert ports.WORKER_PORTS[1] < min(own) <= max(own) < ports.EPHEMERAL[0]
+        assert RAY_CLIENT_SERVERS < min(own) <= max(own) < ports.EPHEMERAL[0]
         seen |= own
     assert head_gcs("127.80.0.1:6379") == f"127.80.0.1:{node_ports('127.80.0.1').gcs}"
 
@@ -132,6 +137,11 @@ def test_the_command_of_a_head_and_of_a_worker() -> None:
     worker = ray_arguments(NodeSettings.read(Role.WORKER, WORKER), "10.0.0.2")
     assert {"--address=c-head:6379", "--num-cpus=3", "--memory=1000", '--resources={"worker": 3.0}'} <= set(worker)
     assert "--min-worker-port=10002" in worker
+    assert "--labels=raydp-role=worker,raydp-group=worker" in worker
+    labelled = NodeSettings.read(Role.CUSTOM_WORKER, {**WORKER, "RAYDP_LABELS": '{"zone": "a", "raydp-role": "x"}'})
+    assert "--labels=zone=a,raydp-role=custom-worker,raydp-group=worker" in ray_arguments(labelled, "10.0.0.2")
+    assert "--ray-client-server-port=10001" in head
+    assert "--ray-client-server-port=10001" in ray_arguments(NodeSettings.read(Role.HEAD, {}), "127.80.0.1")
     assert "--head" not in worker
 
 
@@ -142,6 +152,7 @@ def test_the_environment_reaches_every_jvm(tmp_path: Path) -> None:
     assert found["PATH"].split(":")[-2:] == [str(tmp_path / "bin"), "/p"]
     assert found["SPARK_LOCAL_IP"] == "10.0.0.1"
     assert found["RAY_health_check_period_ms"] == "1000"
+    assert found["RAY_AUTH_MODE"] == "disabled"
 
 
 def test_the_readiness_answer_follows_ray() -> None:

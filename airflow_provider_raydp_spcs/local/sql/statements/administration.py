@@ -1,13 +1,11 @@
-"""Roles, grants, warehouses, network rules, integrations and image repositories (SPCS reference, parts 6 and 7).
-
-Grants are recorded and shown; they are not enforced yet.
-"""
+"""Roles, warehouses, network rules, integrations and image repositories (SPCS reference, parts 6 and 7)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
@@ -17,6 +15,12 @@ from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _IN_SCHEMA = frozenset({"Network rule", "Image repository"})
+_ON_ACCOUNT = {
+    "Role": "CREATE ROLE",
+    "Warehouse": "CREATE WAREHOUSE",
+    "Integration": "CREATE EXTERNAL ACCESS INTEGRATION",
+}
+"""The right on the account that makes each of the others."""
 _WORDS = {"Network rule": "Network rule", "Image repository": "Image Repository"}
 _RULE: dict[str, p.Reader] = {"MODE": p.value, "TYPE": p.value, "VALUE_LIST": Cursor.texts, "COMMENT": p.text}
 _INTEGRATION: dict[str, p.Reader] = {
@@ -48,8 +52,15 @@ class CreateObject:
         name = self.name
         if self.kind in _IN_SCHEMA:
             name = full_name(name, context.session, f"CREATE {self.kind.upper()}")
+            context.needs_to_create(self.kind, name, replace=self.replace)
+        else:
+            context.needs(_ON_ACCOUNT[self.kind], ACCOUNT)
+            if self.replace:
+                context.access.require_ownership_to_replace(context.session.role, self.kind, name)
         for rule in self.values.get("ALLOWED_NETWORK_RULES", ()):
-            context.catalogue.get("Network rule", full_name(rule, context.session, "CREATE INTEGRATION"))
+            full = full_name(rule, context.session, "CREATE INTEGRATION")
+            context.needs("USAGE", "Network rule", full)
+            context.catalogue.get("Network rule", full)
         body = {**self.values, "owner": context.session.role}
         catalogue = context.catalogue
         new = catalogue.create(self.kind, name, body, replace=self.replace, if_not_exists=self.if_not_exists)
@@ -68,7 +79,10 @@ class DropObject:
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "DROP") if self.kind in _IN_SCHEMA else self.name
         short = name.rpartition(".")[2]
+        if context.catalogue.has(self.kind, name):
+            context.needs("OWNERSHIP", self.kind, name)
         if context.catalogue.drop(self.kind, name, if_exists=self.if_exists):
+            context.access.forget(self.kind, name)
             return status(f"{short} successfully dropped.")
         return status(f"Drop statement executed successfully ({short} already dropped).")
 
@@ -110,6 +124,37 @@ def drop_warehouse(cursor: Cursor) -> Statement:
     return _drop(cursor, "Warehouse")
 
 
+@dataclass(frozen=True)
+class AlterWarehouse:
+    """SUSPEND and RESUME need OPERATE, SET needs MODIFY. No query here needs the warehouse to run."""
+
+    name: str
+    if_exists: bool
+    privilege: str
+    values: dict[str, Any]
+
+    def run(self, context: Context) -> Answer:
+        if self.if_exists and not context.catalogue.has("Warehouse", self.name):
+            return status("Statement executed successfully.")
+        context.needs(self.privilege, "Warehouse", self.name)
+        context.catalogue.change("Warehouse", self.name, **self.values)
+        return status("Statement executed successfully.")
+
+
+@reads("ALTER WAREHOUSE")
+def alter_warehouse(cursor: Cursor) -> Statement:
+    if_exists = cursor.if_exists()
+    name = cursor.name()
+    if cursor.take("SET"):
+        return AlterWarehouse(name, if_exists, "MODIFY", p.read_properties(cursor, _WAREHOUSE))
+    suspends = cursor.take("SUSPEND")
+    if not suspends:
+        cursor.expect("RESUME")
+        cursor.take("IF", "SUSPENDED")
+    cursor.end()
+    return AlterWarehouse(name, if_exists, "OPERATE", {"INITIALLY_SUSPENDED": suspends})
+
+
 @reads("CREATE NETWORK RULE")
 def create_rule(cursor: Cursor) -> Statement:
     return _create(cursor, "Network rule", _RULE)
@@ -135,6 +180,24 @@ def replace_integration(cursor: Cursor) -> Statement:
     return _create(cursor, "Integration", _INTEGRATION, replace=True)
 
 
+@dataclass(frozen=True)
+class AlterIntegration:
+    name: str
+    values: dict[str, Any]
+
+    def run(self, context: Context) -> Answer:
+        context.needs("OWNERSHIP", "Integration", self.name)
+        context.catalogue.change("Integration", self.name, **self.values)
+        return status("Statement executed successfully.")
+
+
+@reads("ALTER INTEGRATION", "ALTER EXTERNAL ACCESS INTEGRATION")
+def alter_integration(cursor: Cursor) -> Statement:
+    name = cursor.name()
+    cursor.expect("SET")
+    return AlterIntegration(name, p.read_properties(cursor, _INTEGRATION))
+
+
 @reads("DROP INTEGRATION", "DROP EXTERNAL ACCESS INTEGRATION")
 def drop_integration(cursor: Cursor) -> Statement:
     return _drop(cursor, "Integration")
@@ -151,49 +214,6 @@ def drop_repository(cursor: Cursor) -> Statement:
 
 
 @dataclass(frozen=True)
-class Grant:
-    """A grant, or a revocation, of privileges; kept word for word."""
-
-    text: str
-    role: str
-    grants: bool
-
-    def run(self, context: Context) -> Answer:
-        from airflow_provider_raydp_spcs.local.errors import does_not_exist
-
-        if not context.catalogue.has_role(self.role):
-            raise does_not_exist("Role", self.role)
-        key = f"{self.role}: {self.text}"
-        if self.grants:
-            context.catalogue.create("Grant", key, {"text": self.text, "role": self.role}, replace=True)
-        else:
-            context.catalogue.drop("Grant", key, if_exists=True)
-        return status("Statement executed successfully.")
-
-
-def _grant(cursor: Cursor, preposition: str, *, grants: bool) -> Statement:
-    words: list[str] = []
-    while not cursor.take(preposition):
-        if cursor.at_end:
-            raise cursor.fault()
-        words.append(cursor.word())
-    cursor.take("ROLE") or cursor.take("USER")
-    role = cursor.name()
-    cursor.rest()  # WITH GRANT OPTION
-    return Grant(" ".join(words), role, grants)
-
-
-@reads("GRANT")
-def grant(cursor: Cursor) -> Statement:
-    return _grant(cursor, "TO", grants=True)
-
-
-@reads("REVOKE")
-def revoke(cursor: Cursor) -> Statement:
-    return _grant(cursor, "FROM", grants=False)
-
-
-@dataclass(frozen=True)
 class ShowObjects:
     table: str
     kind: str
@@ -203,6 +223,8 @@ class ShowObjects:
         rows = []
         for full, body in context.catalogue.all(self.kind):
             *outer, name = full.split(".")
+            if self.kind != "Role" and not context.sees(self.kind, full):
+                continue
             rows.append(
                 {
                     **_details(self.kind, body),
@@ -226,7 +248,14 @@ def _details(kind: str, body: dict[str, Any]) -> dict[str, Any]:
         "comment": body.get("COMMENT") or "",
     }
     if kind == "Warehouse":
-        return {**common, "state": "SUSPENDED", "type": "STANDARD", "size": body.get("WAREHOUSE_SIZE", "X-Small")}
+        return {
+            **common,
+            "state": "SUSPENDED" if body.get("INITIALLY_SUSPENDED") else "STARTED",
+            "type": "STANDARD",
+            "size": body.get("WAREHOUSE_SIZE", "X-Small"),
+            "auto_suspend": int(body.get("AUTO_SUSPEND", 600)),
+            "auto_resume": "true" if body.get("AUTO_RESUME", True) else "false",
+        }
     if kind == "Integration":
         enabled = "true" if body.get("ENABLED", True) else "false"
         return {**common, "type": "EXTERNAL_ACCESS", "category": "EXTERNAL_ACCESS", "enabled": enabled}
@@ -273,6 +302,7 @@ class ShowImages:
 
     def run(self, context: Context) -> Answer:
         name = full_name(self.repository, context.session, "SHOW IMAGES")
+        context.needs("READ", "Image repository", name)
         context.catalogue.get("Image repository", name)
         return answer_of("images", context.platform.show_images(name))
 
@@ -282,31 +312,3 @@ def show_images(cursor: Cursor) -> Statement:
     name = cursor.name()
     cursor.end()
     return ShowImages(name)
-
-
-@dataclass(frozen=True)
-class ShowGrants:
-    role: str
-
-    def run(self, context: Context) -> Answer:
-        rows = [
-            {
-                "created_on": body["created_on"],
-                "privilege": body["text"].partition(" ON ")[0].strip(),
-                "granted_on": body["text"].partition(" ON ")[2].split(" ")[0],
-                "name": "".join(body["text"].partition(" ON ")[2].split(" ")[1:]),
-                "granted_to": "ROLE",
-                "grantee_name": body["role"],
-                "grant_option": "false",
-            }
-            for _, body in context.catalogue.all("Grant")
-            if body["role"] == self.role
-        ]
-        return answer_of("grants", rows)
-
-
-@reads("SHOW GRANTS TO ROLE")
-def show_grants(cursor: Cursor) -> Statement:
-    role = cursor.name()
-    cursor.end()
-    return ShowGrants(role)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
@@ -12,6 +13,7 @@ from airflow_provider_raydp_spcs.local.sql.scope import like_matches
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
+_KIND = "Compute pool"
 _DONE = "Statement executed successfully."
 _PROPERTIES: dict[str, p.Reader] = {
     "MIN_NODES": p.at_least(1, "MIN_NODES"),
@@ -33,6 +35,7 @@ class CreatePool:
     values: dict[str, Any]
 
     def run(self, context: Context) -> Answer:
+        context.needs("CREATE COMPUTE POOL", ACCOUNT)
         return status(
             context.platform.create_pool(self.name, self.values, context.session.role, if_not_exists=self.if_not_exists)
         )
@@ -55,6 +58,7 @@ class AlterPool:
         platform = context.platform
         if self.if_exists and not platform.has_pool(self.name):
             return status(_DONE)
+        context.needs("MODIFY" if self.action == "SET" else "OPERATE", _KIND, self.name)
         if self.action == "SUSPEND":
             platform.suspend_pool(self.name)
         elif self.action == "RESUME":
@@ -90,7 +94,11 @@ class DropPool:
     if_exists: bool
 
     def run(self, context: Context) -> Answer:
-        return status(context.platform.drop_pool(self.name, if_exists=self.if_exists))
+        if context.platform.has_pool(self.name):
+            context.needs("OWNERSHIP", _KIND, self.name)
+        done = status(context.platform.drop_pool(self.name, if_exists=self.if_exists))
+        context.access.forget(_KIND, self.name)
+        return done
 
 
 @reads("DROP COMPUTE POOL")
@@ -106,7 +114,8 @@ class ShowPools:
     filters: ShowFilters
 
     def run(self, context: Context) -> Answer:
-        return answer_of("compute pools", self.filters.apply(context.platform.show_pools()))
+        rows = [row for row in context.platform.show_pools() if context.sees(_KIND, row["name"])]
+        return answer_of("compute pools", self.filters.apply(rows))
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,7 @@ class DescribePool:
     name: str
 
     def run(self, context: Context) -> Answer:
+        context.needs("MONITOR", _KIND, self.name)
         return answer_of("compute pool", [context.platform.describe_pool(self.name)])
 
 

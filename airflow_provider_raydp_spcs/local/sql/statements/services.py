@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_raydp_spcs.local.errors import does_not_exist, unsupported
+from airflow_provider_raydp_spcs.local.errors import does_not_exist, invalid_spec, unsupported
+from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
@@ -14,7 +15,10 @@ from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowF
 from airflow_provider_raydp_spcs.local.sql.statements.stages import Location
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
+from airflow_provider_raydp_spcs.spcs.errors import InvalidSpecificationError
+from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
 
+_KIND = "Service"
 _DONE = "Statement executed successfully."
 _SET: dict[str, p.Reader] = {
     "MIN_INSTANCES": p.at_least(1, "MIN_INSTANCES"),
@@ -70,6 +74,37 @@ def _source(cursor: Cursor) -> Source:
     return Source(location=location, file=cursor.text())
 
 
+def _check_properties(context: Context, values: dict[str, Any]) -> None:
+    """Integrations and warehouse must be there, and the role's to use."""
+    for integration in values.get("EXTERNAL_ACCESS_INTEGRATIONS") or ():
+        context.needs("USAGE", "Integration", integration)
+        context.catalogue.get("Integration", integration)
+    if values.get("QUERY_WAREHOUSE"):
+        context.needs("USAGE", "Warehouse", values["QUERY_WAREHOUSE"])
+        context.catalogue.get("Warehouse", values["QUERY_WAREHOUSE"])
+
+
+def _check_specification(context: Context, text: str) -> None:
+    """What a specification names must be the role's to use; a public endpoint is a right on the account.
+
+    :raises SnowflakeFault: it is not. What breaks a rule of specifications is for others to say.
+    """
+    try:
+        specification = ServiceSpecification.from_yaml(text)
+    except InvalidSpecificationError as error:
+        raise invalid_spec(str(error)) from error
+    if any(endpoint.public for endpoint in specification.endpoints):
+        context.needs("BIND SERVICE ENDPOINT", ACCOUNT)
+    for container in specification.containers:
+        parts = container.image.partition("/")[2].upper().split("/")
+        if len(parts) > 3:
+            context.needs("READ", "Image repository", ".".join(parts[:3]))
+    for volume in specification.volumes:
+        if volume.source == "stage" and volume.stage:
+            stage = volume.stage.removeprefix("@").partition("/")[0].upper()
+            context.needs("READ", "Stage", full_name(stage, context.session, "CREATE SERVICE"))
+
+
 @dataclass(frozen=True)
 class CreateService:
     name: str
@@ -80,11 +115,11 @@ class CreateService:
 
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "CREATE SERVICE")
-        for integration in self.values.get("EXTERNAL_ACCESS_INTEGRATIONS", ()):
-            context.catalogue.get("Integration", integration)
-        if "QUERY_WAREHOUSE" in self.values:
-            context.catalogue.get("Warehouse", self.values["QUERY_WAREHOUSE"])
+        context.needs_to_create(_KIND, name)
+        context.needs("USAGE", "Compute pool", self.pool)
+        _check_properties(context, self.values)
         text = self.source.read(context)
+        _check_specification(context, text)
         platform, role = context.platform, context.session.role
         return status(
             platform.create_service(name, self.pool, text, self.values, role, if_not_exists=self.if_not_exists)
@@ -123,13 +158,17 @@ class AlterService:
         platform = context.platform
         if self.if_exists and not platform.has_service(name):
             return status(_DONE)
+        context.needs("OWNERSHIP" if self.action == "SET" else "OPERATE", _KIND, name)
         if self.action == "SUSPEND":
             platform.suspend_service(name)
         elif self.action == "RESUME":
             platform.resume_service(name)
         elif self.source is not None:
-            platform.replace_specification(name, self.source.read(context))
+            text = self.source.read(context)
+            _check_specification(context, text)
+            platform.replace_specification(name, text)
         else:
+            _check_properties(context, self.values)
             platform.alter_service(name, self.values)
         return status(_DONE)
 
@@ -162,7 +201,11 @@ class DropService:
 
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "DROP SERVICE")
-        return status(context.platform.drop_service(name, if_exists=self.if_exists, force=self.force))
+        if context.platform.has_service(name):
+            context.needs("OWNERSHIP", _KIND, name)
+        done = status(context.platform.drop_service(name, if_exists=self.if_exists, force=self.force))
+        context.access.forget(_KIND, name)
+        return done
 
 
 @reads("DROP SERVICE")
@@ -180,8 +223,18 @@ class ShowServices:
     scope: tuple[str, str | None]
 
     def run(self, context: Context) -> Answer:
+        kind, name = self.scope
+        outer = name or context.session.database
+        if kind in ("DATABASE", "SCHEMA") and outer:
+            context.needs("USAGE", "Database", outer.partition(".")[0])
+        if kind == "SCHEMA" and name and context.session.database:
+            context.needs("USAGE", "Schema", name if "." in name else f"{context.session.database}.{name}")
         rows = self.filters.apply(context.platform.show_services())
-        return answer_of("services", [row for row in rows if self._in_scope(row, context)])
+        return answer_of("services", [row for row in rows if self._is_shown(row, context)])
+
+    def _is_shown(self, row: dict[str, Any], context: Context) -> bool:
+        full = f"{row['database_name']}.{row['schema_name']}.{row['name']}"
+        return self._in_scope(row, context) and context.sees(_KIND, full)
 
     def _in_scope(self, row: dict[str, Any], context: Context) -> bool:
         kind, name = self.scope
@@ -221,6 +274,8 @@ class OfService:
 
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "SHOW")
+        monitored = self.table in ("containers", "instances")
+        context.needs("MONITOR" if monitored else "USAGE", _KIND, name)
         platform = context.platform
         readers = {
             "service": lambda: [platform.describe_service(name)],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
@@ -19,11 +18,7 @@ class UseRole:
     name: str
 
     def run(self, context: Context) -> Answer:
-        if not context.catalogue.has_role(self.name):
-            text = (
-                f"SQL compilation error:\nObject does not exist, or operation cannot be performed: role '{self.name}'."
-            )
-            raise SnowflakeFault(2043, "02000", text)
+        context.access.check_role(context.session.user, context.session.assigned_role, self.name)
         context.session.role = self.name
         return status(_DONE)
 
@@ -53,6 +48,7 @@ class UseWarehouse:
     name: str
 
     def run(self, context: Context) -> Answer:
+        context.needs("USAGE", "Warehouse", self.name)
         context.catalogue.get("Warehouse", self.name)
         context.session.warehouse = self.name
         return status(_DONE)

@@ -93,6 +93,8 @@ class CreateStage:
         name = full_name(self.name, context.session, "CREATE STAGE")
         if "URL" in self.values:
             raise unsupported("external stage")
+        if not self.temporary:
+            context.needs_to_create(_KIND, name, replace=self.replace)
         new = context.catalogue.create(
             _KIND,
             name,
@@ -147,8 +149,11 @@ class DropStage:
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "DROP STAGE")
         short = name.rpartition(".")[2]
+        if context.catalogue.has(_KIND, name):
+            context.needs("OWNERSHIP", _KIND, name)
         if not context.catalogue.drop(_KIND, name, if_exists=self.if_exists):
             return status(f"Drop statement executed successfully ({short} already dropped).")
+        context.access.forget(_KIND, name)
         context.files.clear(name)
         return status(f"{short} successfully dropped.")
 
@@ -169,7 +174,7 @@ class ShowStages:
         rows = []
         for full, body in context.catalogue.all(_KIND):
             database, schema, name = full.split(".")
-            if like_matches(self.like, name):
+            if like_matches(self.like, name) and context.sees(_KIND, full):
                 values = {
                     "created_on": body["created_on"],
                     "name": name,
@@ -203,6 +208,7 @@ class Put:
 
     def run(self, context: Context) -> Answer:
         stage = self.target.stage_in(context, "PUT")
+        context.needs("WRITE", _KIND, stage)
         folder = context.files.folder(stage)
         return UploadAnswer(
             source=self.source,
@@ -243,6 +249,7 @@ class Get:
 
     def run(self, context: Context) -> Answer:
         stage = self.source.stage_in(context, "GET")
+        context.needs("READ", _KIND, stage)
         folder = context.files.folder(stage)
         files = context.files.matching(stage, self.source.path, self.values.get("PATTERN"))
         relative = [file.relative_to(folder).as_posix() for file in files]
@@ -263,6 +270,7 @@ class ListFiles:
 
     def run(self, context: Context) -> Answer:
         stage = self.source.stage_in(context, "LIST")
+        context.needs("READ", _KIND, stage)
         short = stage.rpartition(".")[2].lower()
         files = context.files.listing(stage, self.source.path, self.pattern)
         columns = [Column("name"), Column("size", "FIXED"), Column("md5"), Column("last_modified")]
@@ -288,6 +296,7 @@ class RemoveFiles:
 
     def run(self, context: Context) -> Answer:
         stage = self.source.stage_in(context, "REMOVE")
+        context.needs("WRITE", _KIND, stage)
         short = stage.rpartition(".")[2].lower()
         removed = context.files.remove(stage, self.source.path, self.pattern)
         return RowsAnswer([Column("name"), Column("result")], [[f"{short}/{path}", "removed"] for path in removed])

@@ -35,13 +35,16 @@ class CreateStreamlit:
 
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "CREATE STREAMLIT")
+        context.needs_to_create(_KIND, name, replace=self.replace)
         stage = self.source.stage_in(context, "CREATE STREAMLIT")
+        context.needs("READ", "Stage", stage)
         main = self.values.get("MAIN_FILE", "streamlit_app.py")
         folder = self.source.path.rstrip("/")
         wanted = f"{folder}/{main}" if folder else main
         if "/" in main or wanted not in {each.path for each in context.files.listing(stage, folder)}:
             raise SnowflakeFault(2003, "02000", f"Main file '{main}' does not exist in '@{stage}/{folder}'.")
         if warehouse := self.values.get("QUERY_WAREHOUSE"):
+            context.needs("USAGE", "Warehouse", warehouse)
             context.catalogue.get("Warehouse", warehouse)
         body = {
             **self.values,
@@ -79,7 +82,9 @@ class AddLiveVersion:
     name: str
 
     def run(self, context: Context) -> Answer:
-        context.catalogue.change(_KIND, full_name(self.name, context.session, "ALTER STREAMLIT"), live=True)
+        name = full_name(self.name, context.session, "ALTER STREAMLIT")
+        context.needs("OWNERSHIP", _KIND, name)
+        context.catalogue.change(_KIND, name, live=True)
         return status("Statement executed successfully.")
 
 
@@ -99,6 +104,9 @@ class DropStreamlit:
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "DROP STREAMLIT")
         short = name.rpartition(".")[2]
+        if context.catalogue.has(_KIND, name):
+            context.needs("OWNERSHIP", _KIND, name)
+            context.access.forget(_KIND, name)
         if context.catalogue.drop(_KIND, name, if_exists=self.if_exists):
             return status(f"{short} successfully dropped.")
         return status(f"Drop statement executed successfully ({short} already dropped).")
@@ -119,6 +127,8 @@ class ShowStreamlits:
     def run(self, context: Context) -> Answer:
         rows = []
         for full, body in context.catalogue.all(_KIND):
+            if not context.sees(_KIND, full):
+                continue
             database, schema, name = full.split(".")
             rows.append(
                 {

@@ -24,6 +24,7 @@ class ServiceLogs:
 
     def run(self, context: Context) -> Answer:
         name = full_name(Cursor(self.name).name(), context.session, "SELECT")
+        context.needs("MONITOR", "Service", name)
         text = context.platform.logs(name, self.instance, self.container, self.lines)
         return RowsAnswer([Column(self.column)], [[text]])
 
@@ -35,6 +36,7 @@ class ServiceStatus:
 
     def run(self, context: Context) -> Answer:
         name = full_name(Cursor(self.name).name(), context.session, "SELECT")
+        context.needs("MONITOR", "Service", name)
         states = [
             {
                 "status": row["status"],

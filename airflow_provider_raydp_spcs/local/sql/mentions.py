@@ -1,0 +1,56 @@
+"""Tables that a statement of the engine for tables names: the role must be able to reach where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from sqlglot.tokens import Token, TokenType
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.sql.registry import Context
+
+_BEFORE_NAMES: Final = frozenset({"FROM", "INTO", "JOIN", "UPDATE", "TABLE", "VIEW", "USING"})
+_NO_NAMES: Final = frozenset({"TABLE", "IF", "LATERAL", "SELECT", "VALUES", "SET", "ALL", "INTO", "FROM"})
+
+
+def check_mentions(tokens: Sequence[Token], context: Context) -> None:
+    """Check USAGE on the databases and schemas of the tables that are named.
+
+    :raises SnowflakeFault: the role may not use one of them; it "does not exist".
+    """
+    for parts in _names(tokens):
+        outer = [context.session.database, context.session.schema][: 3 - len(parts)]
+        name = [*outer, *parts]
+        if all(name):
+            database, schema, _ = (str(part) for part in name)
+            context.needs("USAGE", "Database", database)
+            if schema != "INFORMATION_SCHEMA":
+                context.needs("USAGE", "Schema", f"{database}.{schema}")
+
+
+def _names(tokens: Sequence[Token]) -> Iterator[list[str]]:
+    for index, token in enumerate(tokens[:-1]):
+        if token.text.upper() in _BEFORE_NAMES and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
+            parts = _name(tokens, index + 1)
+            if parts:
+                yield parts
+
+
+def _name(tokens: Sequence[Token], index: int) -> list[str]:
+    """The parts of the name that begins here; none where no name does, or it is a function's."""
+    parts: list[str] = []
+    while index < len(tokens):
+        token = tokens[index]
+        quoted = token.token_type is TokenType.IDENTIFIER
+        if not quoted and not (token.text[:1].isalpha() or token.text[:1] == "_"):
+            return []
+        if token.token_type is TokenType.STRING or (not parts and not quoted and token.text.upper() in _NO_NAMES):
+            return []
+        parts.append(token.text if quoted else token.text.upper())
+        following = tokens[index + 1].token_type if index + 1 < len(tokens) else None
+        if following is not TokenType.DOT:
+            is_function = following is TokenType.L_PAREN and tokens[index - 1].text.upper() not in ("INTO", "TABLE")
+            return [] if is_function or len(parts) > 3 else parts
+        index += 2
+    return []
