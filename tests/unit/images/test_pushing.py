@@ -101,6 +101,10 @@ def test_an_address_that_is_none_is_refused(recorder: Recorder, repository: str)
     ("said", "kind"),
     [
         ("Error: dial tcp: lookup x: no such host", RegistryUnreachableError),
+        (
+            "Error: trying to reuse blob sha256:a403: dial tcp 127.0.0.1:40321: connection refused",
+            RegistryUnreachableError,
+        ),
         ("net/http: TLS handshake timeout: i/o timeout", RegistryUnreachableError),
         ("denied: requested access to the resource is denied", NotSignedInError),
         ("Error: invalid username/password: unauthorized", NotSignedInError),
