@@ -44,7 +44,7 @@ def images(engine: Engine) -> list[str]:
     # The script takes the clone's own environment where there is one.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", script, "build", *RAYDP],
+        ["sh", script, "build", *RAYDP],
         env=os.environ | settings | {"PATH": path},
         capture_output=True,
         text=True,
