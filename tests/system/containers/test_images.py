@@ -17,11 +17,11 @@ from tests.system.containers.conftest import RAYDP
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300, func_only=True)]
 MOST_BYTES = 1_500_000_000
 LOOK = """
-import importlib.metadata as m, json, os, pathlib
-names = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in m.distributions()}
+import importlib.metadata as m, json, os, pathlib, re
+names = {re.sub("[-_.]+", "-", d.metadata["Name"]).lower(): d.version for d in m.distributions()}
 root = pathlib.Path("/")
 left = [str(p) for p in (root / "run/secrets/build_ca", root / "root/.cache/pip", root / "root/.cache/uv") if p.exists()]
-code = [p for p in pathlib.Path("/opt/raydp/venv").rglob("ray/_private/*.pyc")]
+code = [p for p in pathlib.Path("/opt/raydp/venv").rglob("ray/_private/__pycache__/*.pyc")]
 print(json.dumps({"packages": names, "left": left, "compiled": len(code), "uid": os.getuid()}))
 """
 
