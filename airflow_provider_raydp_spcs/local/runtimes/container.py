@@ -79,6 +79,7 @@ class ContainerRuntime:
         :raises ContainerEngineError: the engine does not work.
         :raises UnreachableContainersError, NoSubnetError: it works, but not for this.
         """
+        self._check_platform()
         self._engine.check_running()
         self._check_reachable()
         self.sweep()
@@ -93,6 +94,15 @@ class ContainerRuntime:
         if self._janitor is not None and self._janitor.stdin is not None:
             self._janitor.stdin.close()
             self._janitor.wait()
+
+    @staticmethod
+    def _check_platform() -> None:
+        if sys.platform != "linux":
+            msg = (
+                f"on {sys.platform} engines run containers in a virtual machine, whose network is not this machine's; run the "
+                "local Snowflake inside a Linux virtual machine"
+            )
+            raise UnreachableContainersError(msg)
 
     def _check_reachable(self) -> None:
         if self._engine.name != "podman":
