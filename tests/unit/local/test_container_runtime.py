@@ -191,7 +191,7 @@ def test_an_engine_that_cannot_do_it_is_told(tmp_path: Path, monkeypatch: pytest
         ContainerRuntime(podman, "abcdef").open()
     with monkeypatch.context() as patched:
         patched.setattr(sys, "platform", "darwin")
-        with pytest.raises(UnreachableContainersError, match="on darwin .* Linux virtual machine"):
+        with pytest.raises(UnreachableContainersError, match=r"on darwin .* Linux virtual machine"):
             ContainerRuntime(podman, "abcdef").open()
 
 
