@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
+from airflow_provider_raydp_spcs.cli.exit_codes import ExitCode
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
@@ -24,6 +26,7 @@ from airflow_provider_raydp_spcs.jobs.logs import LogView
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, HeadAddress, JobRequest, JobStatus
 from airflow_provider_raydp_spcs.jobs.wait import wait_for_job
 from airflow_provider_raydp_spcs.spcs.ingress import AsyncIngressTokens, IngressTokens, session_tokens
+from tests.shell import Shell
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 NAME = "ITEST"
@@ -225,3 +228,66 @@ def test_a_million_lines_are_all_exported_once_and_in_order(client: RayJobsClien
         lines = (Path(folder) / "driver.log").read_text().splitlines()
     numbered = [line for line in lines if line.startswith("line ")]
     assert numbered == [f"line {n}" for n in range(1_000_000)]
+
+
+@pytest.fixture(scope="module")
+def shell(clusters: Clusters, local_snowflake: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    return Shell(local_snowflake, tmp_path_factory.mktemp("shell"))
+
+
+SUMS = """
+import sys
+import pyspark.sql.functions as F
+from airflow_provider_raydp_spcs.runtime import set_result, spark_session
+with spark_session("cli") as spark:
+    total = spark.range(int(sys.argv[1])).agg(F.sum("id")).first()[0]
+print("the sum is", total)
+set_result({"total": total})
+"""
+WAITS = "import time\nprint('it waits', flush=True)\ntime.sleep(300)"
+
+
+def test_the_command_line_runs_a_spark_job_and_fetches_its_logs(shell: Shell) -> None:
+    file = shell.write("sums.py", SUMS)
+    done = shell.ask("job", "submit", NAME, file, "--id", "sums", "--", "1000")
+    assert (done["status"], done["result"]) == ("SUCCEEDED", {"total": 499500})
+    out, err = shell.run("job", "submit", NAME, file, "--id", "sums", "--", "1")
+    assert "the sum is 499500" in out.splitlines()
+    assert "had been submitted already" in err
+    assert "the sum is 499500" in shell.run("job", "logs", NAME, "sums", "--lines", "5")[0]
+    exported = shell.ask("logs", "export", NAME, "sums", "--run", "mine")
+    assert exported["missing"] == []
+    shell.run("logs", "get", f"{NAME}/cli/mine", "here")
+    assert "the sum is 499500" in (shell.folder / "here" / NAME / "cli/mine/jobs/1/driver.log").read_text()
+    files = [path for path in (shell.folder / "here").rglob("*") if path.is_file()]
+    assert len(files) == len(exported["files"])
+
+
+def test_the_command_lines_exit_code_is_the_jobs_fate(shell: Shell) -> None:
+    file = shell.write("unlucky.py", "raise SystemExit('no luck today')")
+    failed = shell.ask("job", "submit", NAME, file, "--id", "unlucky", code=ExitCode.JOB_FAILED)
+    assert failed["status"] == "FAILED"
+    assert "no luck today" in failed["error"]["message"]
+    for connection in ("local", "airflow:snowflake_default"):
+        found = {
+            each["submission_id"]: each["status"] for each in shell.ask("job", "list", NAME, "-c", connection)["jobs"]
+        }
+        assert found["unlucky"] == "FAILED"
+    shell.run("job", "status", NAME, "nobody", code=ExitCode.NOT_FOUND)
+
+
+def test_ctrl_c_leaves_the_job_and_says_how_to_stop_it(shell: Shell) -> None:
+    with shell.start("job", "submit", NAME, shell.write("waits.py", WAITS), "--id", "waits") as submitting:
+        assert submitting.stdout is not None
+        while "it waits" not in (line := submitting.stdout.readline()):
+            assert line, "the log ended before the job had begun"
+        submitting.send_signal(signal.SIGINT)
+        _, err = submitting.communicate(timeout=60)
+    assert submitting.returncode == ExitCode.INTERRUPTED
+    assert f"raydp-spcs job stop {NAME} waits" in err
+    with shell.start("job", "logs", NAME, "waits", "--follow") as following:
+        assert [each["status"] for each in shell.ask("job", "stop", NAME, "waits")["jobs"]] == ["STOPPED"]
+        out, _ = following.communicate(timeout=60)
+    assert "it waits" in out
+    assert following.returncode == ExitCode.OK, "the log ends with the job"
+    assert shell.ask("job", "status", NAME, "waits", "--wait", code=ExitCode.JOB_FAILED)["status"] == "STOPPED"

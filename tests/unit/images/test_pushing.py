@@ -154,6 +154,7 @@ def test_builds_are_for_snowflakes_nodes_and_stand_on_each_other(tmp_path: Path)
         assert "BASE_IMAGE=raydp_base:7" in building.build_arguments(name, tmp_path, given)
     assert "RAYDP_BASE=raydp_base:7" in building.build_arguments("grafana", tmp_path, given)
     assert "--build-arg" not in building.build_arguments("prometheus", tmp_path, given), "it has a base of its own"
+    assert "RAYDP_BASE=raydp_base:7" in building.build_arguments("grafana", tmp_path, given)
     assert "--build-arg" not in building.build_arguments("raydp_base", tmp_path, building.BuildOptions())
 
 
