@@ -72,7 +72,7 @@ class Engine:
             self.run("info", "--format", "{{json .}}", timeout=60)
         except EngineCommandError as error:
             first = "start it: systemctl start docker; or use podman" if self.name == "docker" else "see: podman info"
-            msg = f"{self.name} is installed but does not answer: {error.stderr.strip()}. Next: {first}"
+            msg = f"{self.name} is installed but does not answer: {error.stderr.strip().rstrip('.?')}. Next: {first}"
             raise EngineNotRunningError(msg) from error
 
     def run(self, *arguments: str, given: str | None = None, timeout: float | None = 120) -> str:

@@ -54,6 +54,7 @@ def code_of(error: BaseException) -> ExitCode:
 
 def _codes() -> dict[type, ExitCode]:
     from airflow_provider_raydp_spcs.cluster import errors as cluster
+    from airflow_provider_raydp_spcs.images import errors as images
     from airflow_provider_raydp_spcs.jobs import errors as jobs
     from airflow_provider_raydp_spcs.spcs import errors as spcs
 
@@ -66,11 +67,16 @@ def _codes() -> dict[type, ExitCode]:
             spcs.UnknownInstanceFamilyError,
             cluster.ClusterConfigError,
             jobs.ApplicationNotFoundError,
+            images.RegistryNotSetError,
+            images.UnknownImageError,
+            images.WheelMissingError,
+            images.WrongArchitectureError,
         ),
         ExitCode.NOT_FOUND: (
             NotFoundError,
             spcs.ObjectDoesNotExistError,
             cluster.ClusterNotFoundError,
+            images.ImageNotBuiltError,
             cluster.ContainerNotFoundError,
             cluster.MetricsMissingError,
             cluster.WorkerGroupNotFoundError,
@@ -92,6 +98,8 @@ def _codes() -> dict[type, ExitCode]:
             jobs.HeadGoneError,
             jobs.NotSignedInError,
             jobs.RayUnreachableError,
+            images.NotSignedInError,
+            images.RegistryUnreachableError,
         ),
         ExitCode.NOT_ALLOWED: (spcs.InsufficientPrivilegesError, jobs.NotAllowedError),
         ExitCode.CONFLICT: (

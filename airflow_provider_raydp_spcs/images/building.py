@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from airflow_provider_raydp_spcs.container_engine import Engine
-from airflow_provider_raydp_spcs.images.contents import BASE, ON_BASE, fill_context, image_names
+from airflow_provider_raydp_spcs.images.contents import BASE, fill_context, image_names
 from airflow_provider_raydp_spcs.version import __version__
 
 PLATFORM: Final = "linux/amd64"
 """What Snowflake's nodes run (SPCS reference 3.2)."""
+_ON_BASE: Final = re.compile(rf"^ARG (\w+)={BASE}:", re.MULTILINE)
+"""Arguments of a Dockerfile that name our own base image."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,11 @@ def build(
 def build_arguments(name: str, context: Path, options: BuildOptions) -> list[str]:
     """Arguments of the engine's ``build`` for one image."""
     arguments = ["build", "--platform", PLATFORM, "--tag", f"{name}:{options.tag}"]
-    base = options.base if name == BASE else f"{BASE}:{options.tag}" if name in ON_BASE else None
-    if base:
-        arguments += ["--build-arg", f"BASE_IMAGE={base}"]
+    dockerfile = context / "images" / name / "Dockerfile"
+    for argument in _ON_BASE.findall(dockerfile.read_text()):
+        arguments += ["--build-arg", f"{argument}={BASE}:{options.tag}"]
+    if name == BASE and options.base:
+        arguments += ["--build-arg", f"BASE_IMAGE={options.base}"]
     if options.build_ca:
         arguments += ["--secret", f"id=build_ca,src={options.build_ca.absolute()}"]
-    return [*arguments, "--file", str(context / "images" / name / "Dockerfile"), str(context)]
+    return [*arguments, "--file", str(dockerfile), str(context)]

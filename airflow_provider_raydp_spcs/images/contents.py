@@ -27,6 +27,7 @@ from airflow_provider_raydp_spcs.version import __version__
 DISTRIBUTION: Final = "airflow-provider-raydp-spcs"
 BASE: Final[str] = "raydp_base"
 ON_BASE: Final[tuple[str, ...]] = ("raydp_head", "raydp_worker", "raydp_custom_worker")
+"""Takes Ray's dashboards out of the base."""
 NOTEBOOK: Final = ("jupyterlab",)
 """Packages of the extra that only the head has."""
 _LEFT_OUT: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})

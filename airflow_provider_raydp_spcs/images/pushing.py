@@ -38,7 +38,7 @@ _UNREACHABLE: Final = (
     "tls: ",
     "x509",
 )
-_NOT_SIGNED_IN: Final = ("unauthorized", "authentication required", "invalid username/password", "denied", "401", "403")
+_NOT_SIGNED_IN: Final = ("unauthorized", "authentication required", "invalid username/password", "denied", "forbidden")
 
 
 @dataclass(frozen=True)

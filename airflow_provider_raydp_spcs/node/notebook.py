@@ -67,18 +67,21 @@ class Notebook:
         self._environment = jupyter_environment(environment, address, self._folder, self._token_file)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
+        self._lock = threading.Lock()
         self._asked: float | None = None
         self._settled = False
         self._thread = threading.Thread(target=self._keep_running, daemon=True, name="notebook")
 
-    def start(self) -> None:
-        """Begin, in the background."""
-        self._thread.start()
-
     def settled(self) -> bool:
-        """Whether nobody needs to wait for the notebook any more: it has answered once, or takes too long."""
-        if self._asked is None:
-            self._asked = time.monotonic()
+        """Whether nobody needs to wait for the notebook any more: it has answered once, or takes too long.
+
+        The first question starts Jupyter, in the background. It is asked once Ray is ready: both at once would slow each
+        other down, and a raylet whose agents are slow gives up.
+        """
+        with self._lock:
+            if self._asked is None:
+                self._asked = time.monotonic()
+                self._thread.start()
         late = time.monotonic() - self._asked > READY_SECONDS
         # Once and for all: a notebook that ends later is no reason to take the head out of service.
         self._settled = self._settled or late or answers(self._address, ports.NOTEBOOK, "/api")
@@ -134,7 +137,7 @@ class Notebook:
 
     def _origin(self) -> str | None:
         deadline = time.monotonic() + ORIGIN_SECONDS
-        complaint = ""
+        complaint, pause = "", 1.0
         while not self._stopping.is_set() and time.monotonic() < deadline:
             try:
                 if origin := self._find_origin():
@@ -143,7 +146,8 @@ class Notebook:
                 if (text := f"{type(error).__name__}: {error}") != complaint:
                     self._say(f"notebook: the address of its endpoint is not known yet: {text}")
                     complaint = text
-            self._stopping.wait(2.0)
+            self._stopping.wait(pause)
+            pause = min(10.0, pause * 1.5)
         return None
 
 

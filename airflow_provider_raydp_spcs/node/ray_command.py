@@ -31,10 +31,6 @@ _HEALTH_CHECKS: Final = {
 }
 
 
-# On a busy node 30 s are too few for a raylet's agents to start, and then it gives up.
-_PATIENCE: Final = {"RAY_agent_register_timeout_ms": "120000"}
-
-
 def ray_arguments(settings: NodeSettings, address: str) -> list[str]:
     """Arguments of ``ray start`` with every port that others may need pinned."""
     own = node_ports(address)
@@ -103,7 +99,6 @@ def ray_environment(
         # ports is Snowflake's to say: its sign-in from outside, and the owner's role inside the account (reference 3.4).
         "RAY_AUTH_MODE": base.get("RAY_AUTH_MODE", "disabled"),
         "PYTHONUNBUFFERED": "1",
-        **_PATIENCE,
         **(_head_environment(address, base) if settings.role is Role.HEAD else {}),
     }
 

@@ -69,8 +69,6 @@ def _run(settings: NodeSettings) -> int:
         stopping.watch(process)
         if settings.role is Role.HEAD:
             lifetime.start(settings, address, say)
-        if notebook is not None:
-            notebook.start()
         code = process.wait()
     finally:
         if notebook is not None:

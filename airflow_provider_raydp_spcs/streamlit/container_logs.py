@@ -8,9 +8,9 @@ import streamlit as st
 
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.look import Look
-from airflow_provider_raydp_spcs.spcs.errors import StatementFailedError
+from airflow_provider_raydp_spcs.spcs.errors import InsufficientPrivilegesError, StatementFailedError
 from airflow_provider_raydp_spcs.streamlit.complaints import told
-from airflow_provider_raydp_spcs.streamlit.words import heading
+from airflow_provider_raydp_spcs.streamlit.words import heading, plain
 
 LINES: Final = (100, 1000, 10_000)
 LONG_LINES: Final = 15
@@ -38,8 +38,10 @@ def show_logs(clusters: Clusters, look: Look) -> None:
     with told():
         try:
             text = clusters.client.services.logs(service, container.instance_id, container.container_name, lines=lines)
+        except InsufficientPrivilegesError:
+            raise
         except StatementFailedError as error:
-            st.info(f"There is no log to show: {error}", icon=":material/info:")
+            st.info(f"There is no log to show: {plain(str(error))}", icon=":material/info:")
             return
         long = text.count("\n") > LONG_LINES
         st.code(text or "(the log is empty)", language=None, wrap_lines=True, height=400 if long else "content")

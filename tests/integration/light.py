@@ -25,7 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *a): pass
 
 address = os.environ["SPCS_INSTANCE_ADDRESS"]
-for port in (8265, 8091):
+for port in (8265, 8091, 9090, 3000):
     server = http.server.ThreadingHTTPServer((address, port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 print("up", flush=True)

@@ -58,6 +58,7 @@ def whole_life(environment: dict[str, str], folder: Path) -> None:
             query_warehouse="RAYDP_SIS_XSW",
             external_access_integrations=("RAYDP_ACCESS_INTEGRATION",),
             notebook=True,
+            monitoring=True,
             max_life_seconds=3600,
             max_idle_seconds=3600,
         )

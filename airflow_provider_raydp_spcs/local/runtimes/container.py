@@ -2,10 +2,17 @@
 
 The network is one of the server's own, without a way out of the machine, as services have none without an external
 access integration. Instances have addresses in it and find each other by name. The local Snowflake itself listens on
-127.0.0.1 only; so that containers reach it, it also listens on the machine's address in that network, which neither
-other networks nor other machines can route to, and answers nobody there whose address is not of the network. The
-name :data:`~airflow_provider_raydp_spcs.local.security.certificates.CONTAINERS_NAME` stands for that address in containers and
-in the server's certificate.
+127.0.0.1 only; so that containers reach it, it also listens on the machine's address in that network, at the same port
+and under the same sign-in, and answers nobody there whose address is not of the network (see ``local.bridge``). The name
+:data:`~airflow_provider_raydp_spcs.local.security.certificates.CONTAINERS_NAME` stands for that address in containers and in
+the server's certificate. A firewall that refuses what comes from bridges has to let this port in.
+
+Every container is removed at its end, and all of them with the network at the server's, however that came
+(``janitor.py``); what a machine that lost its power leaves is removed by the next server, or by ``local down``.
+
+Differences from Snowflake: every port of an instance is open to the others, not only declared ones; a service with an
+external access integration gets no way out either; a service's name stands for all of its instances, ready or not; a
+memory volume other than ``/dev/shm`` is not shared by the containers of an instance; GPUs are not handed on.
 """
 
 from __future__ import annotations
@@ -72,6 +79,7 @@ class ContainerRuntime:
         :raises ContainerEngineError: the engine does not work.
         :raises UnreachableContainersError, NoSubnetError: it works, but not for this.
         """
+        self._check_platform()
         self._engine.check_running()
         self._check_reachable()
         self.sweep()
@@ -86,6 +94,15 @@ class ContainerRuntime:
         if self._janitor is not None and self._janitor.stdin is not None:
             self._janitor.stdin.close()
             self._janitor.wait()
+
+    @staticmethod
+    def _check_platform() -> None:
+        if sys.platform != "linux":
+            msg = (
+                f"on {sys.platform} engines run containers in a virtual machine, whose network is not this machine's; run the "
+                "local Snowflake inside a Linux virtual machine"
+            )
+            raise UnreachableContainersError(msg)
 
     def _check_reachable(self) -> None:
         if self._engine.name != "podman":

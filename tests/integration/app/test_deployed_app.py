@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.streamlit import deployment
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 STAGE = "@RAYDP_APP/raydp_clusters"
@@ -44,7 +46,8 @@ def test_it_is_deployed_twice_and_runs_from_its_stage(
     assert str(made["page"]).startswith("https://app.snowflake.com/")
     files = {file.path for file in client.stages.files(STAGE)}
     assert len(files) == made["files"]
-    assert deploy(light_snowflake) == made
+    again = deployment.deploy(client, "RAYDP_CLUSTERS", "RAYDP_APP")
+    assert asdict(again) == made
     assert {file.path for file in client.stages.files(STAGE)} == files
     (app,) = client.streamlit_apps.show("RAYDP_")
     assert (app.name, app.title, app.owner, app.query_warehouse) == (

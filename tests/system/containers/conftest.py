@@ -1,4 +1,7 @@
-"""Real containers for the tests of this folder: one podman, one base image and one build of the images for all."""
+"""Real containers for the tests of this folder: one podman, one base image and one build of the images for all.
+
+Of the package and not of the session: they set variables that other tests must not see, and take room on the disk.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ PYTHON_BASE = "localhost/python-base:test"
 RAYDP = (BASE, *ON_BASE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine() -> Iterator[Engine]:
     require_programs()
     with podman() as found:
@@ -30,7 +33,7 @@ def engine() -> Iterator[Engine]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def images(engine: Engine) -> list[str]:
     """The images of the nodes, built by the shipped script; answers their names."""
     settings = {"ENGINE": engine.name, "BASE_IMAGE": PYTHON_BASE}
@@ -41,7 +44,7 @@ def images(engine: Engine) -> list[str]:
     # The script takes the clone's own environment where there is one.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", script, "build", *RAYDP],
+        ["sh", script, "build", *RAYDP],
         env=os.environ | settings | {"PATH": path},
         capture_output=True,
         text=True,
@@ -52,7 +55,7 @@ def images(engine: Engine) -> list[str]:
     return [f"{name}:{__version__}" for name in RAYDP]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def snowflake(engine: Engine, images: list[str]) -> Iterator[dict[str, str]]:
     """A local Snowflake with the container runtime, set up and with the images pushed; what ``local env`` prints."""
     with local_snowflake(runtime=engine.name) as environment:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 REPOSITORY = "raydp_sis_db/raydp_sis_core_schema/raydp_sis_image_repo"
 SERVER = """
-import http.server, json, os, signal, socket, ssl, sys
+import http.server, json, os, signal, socket, ssl, sys, threading
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 def look(path):
     kind, _, rest = path.strip("/").partition("/")
@@ -29,7 +29,7 @@ def look(path):
         with ssl.create_default_context().wrap_socket(link, server_hostname=os.environ["SNOWFLAKE_HOST"]) as secure:
             return dict(part[0] for part in secure.getpeercert()["subject"]).get("organizationName", "trusted")
     if kind == "exit":
-        os._exit(int(rest))
+        threading.Timer(0.2, os._exit, [int(rest)]).start(); return "going"
     return {"env": dict(os.environ), "address": socket.gethostbyname(socket.gethostname()), "uid": os.getuid(),
             "capabilities": [line for line in open("/proc/self/status") if line.startswith("CapEff")][0].split()[1]}
 class H(http.server.BaseHTTPRequestHandler):

@@ -23,7 +23,7 @@ from airflow_provider_raydp_spcs.images.errors import (
 from tests.system.containers.conftest import PYTHON_BASE, ROOT
 from tests.system.containers.registry import PASSWORD, USER, free_address, registry
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300, func_only=True)]
 SMALL = "raydp_worker:small"
 
 
@@ -52,7 +52,7 @@ def test_the_script_pushes_what_config_env_says(engine: Engine, address: str, tm
     settings = {"CONFIG": str(config), "ENGINE": engine.name, "TAG": "small", "SIGN_IN": "password"}
     settings |= {"REGISTRY_USER": USER, "REGISTRY_PASSWORD_FILE": str(secret)}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    command = ["bash", str(ROOT / "images" / "build_image.sh"), "push", "raydp_worker"]
+    command = ["sh", str(ROOT / "images" / "build_image.sh"), "push", "raydp_worker"]
     done = subprocess.run(
         command, env=os.environ | settings | {"PATH": path}, capture_output=True, text=True, check=False
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from tests.local_snowflake import local_snowflake
 from tests.system.containers.conftest import PYTHON_BASE
 from tests.system.containers.services import DOCKERFILE, REPOSITORY, SERVER, SPEC, TWO_CONTAINERS
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300, func_only=True)]
 Look = Callable[..., Any]
 
 
@@ -161,8 +160,7 @@ def test_logs_and_exit_codes_are_the_containers(
     assert "listening" in services.logs("WEB", "0", "main")
     create(session, "ENDS")
     wait_for(session, "ENDS")
-    with pytest.raises(AssertionError, match="not reachable"):
-        looking(environment, "ENDS")("exit/5")
+    assert looking(environment, "ENDS")("exit/5") == "going"
     (container,) = until(lambda: [each for each in services.containers("ENDS") if each.restart_count])
     assert container.last_exit_code == "5"
     wait_for(session, "ENDS")
@@ -237,7 +235,6 @@ def test_a_killed_server_leaves_no_container_and_the_next_one_goes_on(
 def test_taking_it_down_leaves_nothing(environment: dict[str, str], engine: Engine) -> None:
     home = Path(environment["SNOWFLAKE_HOME"]).parent
     assert "nothing of it runs" in daemon.down(home)
-    assert engine.run("ps", "--all", "--quiet") == ""
+    mine = f"label=raydp-spcs.server={Paths(home).identity}"
+    assert engine.run("ps", "--all", "--quiet", "--filter", mine) == ""
     assert Paths(home).identity not in engine.run("network", "ls")
-    bridges = subprocess.run(["ip", "-brief", "address"], capture_output=True, text=True, check=True).stdout
-    assert "10.91." not in bridges

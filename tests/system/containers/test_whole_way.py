@@ -17,7 +17,7 @@ from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.flights_oracle import assert_rows_equal, expected_rows
 from tests.system.executor_watch import ExecutorWatch
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900, func_only=True)]
 RESULT = "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.FLIGHTS_DAILY"
 LOGS = "@RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.RAYDPLOGS"
 DAY = dt.date(2013, 1, 2)

@@ -93,7 +93,7 @@ class WholeCluster:
         return ssl.create_default_context(cafile=self.environment["SSL_CERT_FILE"])
 
     def run(self, script: str, name: str) -> dict[str, Any]:
-        """Run a script as a Ray job; answer the JSON that its last line holds.
+        """Run a script as a Ray job; answer the JSON mapping that its last line of that kind holds.
 
         :param name: of the file on the artifacts stage, unique among the tests.
         """
@@ -110,7 +110,7 @@ class WholeCluster:
                 time.sleep(0.5)
             log = b"".join(ray.logs(job)).decode()
         assert status == JobStatus.SUCCEEDED, log[-4000:]
-        found: dict[str, Any] = json.loads(log.strip().splitlines()[-1])
+        found: dict[str, Any] = json.loads([line for line in log.splitlines() if line.startswith("{")][-1])
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from airflow_provider_raydp_spcs.images.errors import (
     RegistryUnreachableError,
     WrongArchitectureError,
 )
+from airflow_provider_raydp_spcs.shipped import shipped
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError
 from airflow_provider_raydp_spcs.spcs.image_repositories import ImageRepositories
 
@@ -99,6 +101,10 @@ def test_an_address_that_is_none_is_refused(recorder: Recorder, repository: str)
     ("said", "kind"),
     [
         ("Error: dial tcp: lookup x: no such host", RegistryUnreachableError),
+        (
+            "Error: trying to reuse blob sha256:a403: dial tcp 127.0.0.1:40321: connection refused",
+            RegistryUnreachableError,
+        ),
         ("net/http: TLS handshake timeout: i/o timeout", RegistryUnreachableError),
         ("denied: requested access to the resource is denied", NotSignedInError),
         ("Error: invalid username/password: unauthorized", NotSignedInError),
@@ -131,6 +137,7 @@ def test_snow_is_asked_for_its_token(recorder: Recorder, monkeypatch: pytest.Mon
 
 
 def test_builds_are_for_snowflakes_nodes_and_stand_on_each_other(tmp_path: Path) -> None:
+    shutil.copytree(shipped("images"), tmp_path / "images")
     given = building.BuildOptions("7", "own/python:3.11", tmp_path / "ca.pem")
     base = building.build_arguments("raydp_base", tmp_path, given)
     assert base[:7] == [
@@ -143,8 +150,11 @@ def test_builds_are_for_snowflakes_nodes_and_stand_on_each_other(tmp_path: Path)
         "BASE_IMAGE=own/python:3.11",
     ]
     assert f"id=build_ca,src={tmp_path / 'ca.pem'}" in base
-    assert "BASE_IMAGE=raydp_base:7" in building.build_arguments("raydp_worker", tmp_path, given)
+    for name in ("raydp_head", "raydp_worker", "raydp_custom_worker"):
+        assert "BASE_IMAGE=raydp_base:7" in building.build_arguments(name, tmp_path, given)
+    assert "RAYDP_BASE=raydp_base:7" in building.build_arguments("grafana", tmp_path, given)
     assert "--build-arg" not in building.build_arguments("prometheus", tmp_path, given), "it has a base of its own"
+    assert "RAYDP_BASE=raydp_base:7" in building.build_arguments("grafana", tmp_path, given)
     assert "--build-arg" not in building.build_arguments("raydp_base", tmp_path, building.BuildOptions())
 
 

@@ -182,13 +182,17 @@ def test_images_are_those_that_the_engine_holds(tmp_path: Path) -> None:
     assert images.listing("d/s/r") == [ListedImage("web", "1", "sha256:1"), ListedImage("web", "arm", "sha256:1")]
 
 
-def test_an_engine_without_a_daemon_or_without_root_is_told(tmp_path: Path) -> None:
+def test_an_engine_that_cannot_do_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker = fake_engine(tmp_path, "docker", 'sys.exit("Cannot connect to the Docker daemon")')
     with pytest.raises(EngineNotRunningError, match=r"Cannot connect.*systemctl start docker"):
         ContainerRuntime(docker, "abcdef").open()
     podman = fake_engine(tmp_path, "podman", 'print("true" if "Rootless" in args[-1] else "{}")')
     with pytest.raises(UnreachableContainersError, match="--runtime process"):
         ContainerRuntime(podman, "abcdef").open()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "platform", "darwin")
+        with pytest.raises(UnreachableContainersError, match=r"on darwin .* Linux virtual machine"):
+            ContainerRuntime(podman, "abcdef").open()
 
 
 CLEANED = """

@@ -113,7 +113,6 @@ def test_jupyter_answers_who_has_the_token_and_is_started_again(
 ) -> None:
     stage = settings.artifacts_dir or Path()
     assert not made.settled()
-    made.start()
     until(made.settled, 100)
     with httpx.Client(base_url=f"http://{address}:{ports.NOTEBOOK}", timeout=30) as client:
         with_token = {"Authorization": f"token {made.token}"}
@@ -172,7 +171,6 @@ def test_a_notebook_that_never_comes_holds_nobody_up(
 
     monkeypatch.setattr(module.subprocess, "Popen", fail)
     monkeypatch.setattr(module, "READY_SECONDS", 0.5)
-    made.start()
     assert not made.settled()
     until(made.settled)
     until(lambda: any("no such program" in line for line in lines))

@@ -82,10 +82,11 @@ def test_it_runs_from_its_own_files_without_airflow(folder: Path) -> None:
 def test_its_packages_are_those_of_the_environment(folder: Path) -> None:
     environment = yaml.safe_load((folder / "environment.yml").read_text())
     assert environment["channels"] == ["snowflake"]
-    names = {each.partition("=")[0].partition(">")[0] for each in environment["dependencies"]}
+    names = {each.partition("=")[0] for each in environment["dependencies"]}
     assert names == {"python", "pyyaml", "snowflake-snowpark-python", "streamlit"}
     wanted = (PACKAGE.parent / "pyproject.toml").read_text()
-    assert '"streamlit>=1.50"' in wanted, "the version that both places promise"
+    assert "streamlit=1.50.0" in environment["dependencies"]
+    assert '"streamlit>=1.50"' in wanted, "the oldest version, in both places"
 
 
 def test_the_statements_of_a_deployment() -> None:

@@ -120,7 +120,7 @@ class GrantServiceRole:
     def run(self, context: Context) -> Answer:
         self.receiver.check(context)
         service = full_name(self.service, context.session, "GRANT")
-        if self.role not in [row["name"] for row in context.platform.show_roles(service)]:
+        if self.role not in [str(row["name"]).upper() for row in context.platform.show_roles(service)]:
             raise does_not_exist("Service role", f"{service}!{self.role}")
         context.needs("OWNERSHIP", "Service", service)
         name, receiver = f"{service}!{self.role}", self.receiver
