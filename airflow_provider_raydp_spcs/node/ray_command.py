@@ -70,13 +70,8 @@ def ray_arguments(settings: NodeSettings, address: str) -> list[str]:
 
 def ray_command(settings: NodeSettings, address: str) -> list[str]:
     """The whole command."""
-    return [
-        sys.executable,
-        "-c",
-        "from ray.scripts.scripts import main; main()",
-        "start",
-        *ray_arguments(settings, address),
-    ]
+    module = "airflow_provider_raydp_spcs.node.ray_start"
+    return [sys.executable, "-m", module, "start", *ray_arguments(settings, address)]
 
 
 def ray_environment(

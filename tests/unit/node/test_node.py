@@ -18,6 +18,7 @@ from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, JavaNo
 from airflow_provider_raydp_spcs.node.java import find_java, jvm_options, write_jvm_options
 from airflow_provider_raydp_spcs.node.node_ports import head_gcs, node_ports
 from airflow_provider_raydp_spcs.node.ray_command import ray_arguments, ray_environment
+from airflow_provider_raydp_spcs.node.ray_start import patient
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 
 RAY_CLIENT_SERVERS = 23_999
@@ -143,6 +144,36 @@ def test_the_command_of_a_head_and_of_a_worker() -> None:
     assert "--ray-client-server-port=10001" in head
     assert "--ray-client-server-port=10001" in ray_arguments(NodeSettings.read(Role.HEAD, {}), "127.80.0.1")
     assert "--head" not in worker
+
+
+def test_a_node_that_registers_late_is_waited_for() -> None:
+    now, asked = [0.0], []
+
+    def get_node(address: str, node: str) -> str:
+        asked.append(node)
+        if now[0] < 100:
+            msg = "GCS cannot find the node"
+            raise RuntimeError(msg)
+        return f"{node} at {address}"
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    assert patient(get_node, 120, lambda: now[0], sleep)("a:1", "n") == "n at a:1"
+    assert len(asked) > 100
+    now[0] = 0
+    with pytest.raises(RuntimeError, match="cannot find"):
+        patient(get_node, 60, lambda: now[0], sleep)("a:1", "n")
+
+
+def test_ray_still_asks_where_we_have_patience() -> None:
+    """Ray's own code calls ``services.get_node`` and waits as long as it raises RuntimeError."""
+    import inspect
+
+    from ray._private import node, services
+
+    assert "ray._private.services.get_node(" in inspect.getsource(node.Node.__init__)
+    assert list(inspect.signature(services.get_node).parameters)[:2] == ["gcs_address", "node_id"]
 
 
 def test_the_environment_reaches_every_jvm(tmp_path: Path) -> None:
