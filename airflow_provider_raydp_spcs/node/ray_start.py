@@ -1,41 +1,39 @@
-"""``python -m airflow_provider_raydp_spcs.node.ray_start start …``: Ray's own command, with more patience.
+"""``python -m airflow_provider_raydp_spcs.node.ray_start start …``: Ray's own command, without a race of its own.
 
-Ray gives a node 30 s to register, then ends it, and no setting changes that (``ray/_private/node.py`` of Ray 2.60). A node
-registers once three Python processes beside it are up, which takes longer than that on one busy core, as a small instance
-family has it. So the question whether the node has registered is answered a little later here.
+A raylet must know the port on which the dashboard agent beside it listens. Ray 2.60 pins that port for the agent, but does
+not hand it to the raylet (``start_raylet`` in ``ray/_private/services.py``): the raylet waits 15 s for the agent to write it
+into a file, and aborts where the agent is slower, as it is on a busy core. The port is known from the start, so here it
+stands in that file before the raylet looks; the agent writes the same number later.
 """
 
 from __future__ import annotations
 
-import time
+import inspect
 from collections.abc import Callable
-from typing import Any, Final
-
-START_SECONDS: Final = 180.0
+from typing import Any
 
 
-def patient(
-    get_node: Callable[..., Any],
-    seconds: float = START_SECONDS,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Callable[..., Any]:
-    """Ray's ``get_node``, which raises RuntimeError as long as the node has not registered, but asked again until it has.
+def telling_the_port(start_raylet: Callable[..., Any], persist: Callable[[str, str, int], None]) -> Callable[..., Any]:
+    """Ray's ``start_raylet``, which first writes down a pinned port of the dashboard agent.
 
-    :param seconds: how long.
+    :param persist: writes a port down, given the session's folder and the node's id.
     """
+    signature = inspect.signature(start_raylet)
 
-    def ask(*args: Any, **kwargs: Any) -> Any:
-        deadline = clock() + seconds
-        while True:
-            try:
-                return get_node(*args, **kwargs)
-            except RuntimeError:
-                if clock() >= deadline:
-                    raise
-                sleep(0.5)
+    def start(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs).arguments
+        if port := given.get("dashboard_agent_listen_port"):
+            persist(given["session_dir"], given["node_id"], int(port))
+        return start_raylet(*args, **kwargs)
 
-    return ask
+    return start
+
+
+def persist_agent_port(session_dir: str, node_id: str, port: int) -> None:
+    """Write the port where the raylet of this node looks for it."""
+    from ray._raylet import DASHBOARD_AGENT_LISTEN_PORT_NAME, persist_port  # type: ignore[attr-defined]
+
+    persist_port(session_dir, node_id, DASHBOARD_AGENT_LISTEN_PORT_NAME, port)
 
 
 def main() -> None:
@@ -43,7 +41,7 @@ def main() -> None:
     from ray._private import services
     from ray.scripts.scripts import main as ray
 
-    services.get_node = patient(services.get_node)
+    services.start_raylet = telling_the_port(services.start_raylet, persist_agent_port)
     ray()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import inspect
 import random
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, JavaNo
 from airflow_provider_raydp_spcs.node.java import find_java, jvm_options, write_jvm_options
 from airflow_provider_raydp_spcs.node.node_ports import head_gcs, node_ports
 from airflow_provider_raydp_spcs.node.ray_command import ray_arguments, ray_environment
-from airflow_provider_raydp_spcs.node.ray_start import patient
+from airflow_provider_raydp_spcs.node.ray_start import persist_agent_port, telling_the_port
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 
 RAY_CLIENT_SERVERS = 23_999
@@ -146,34 +147,26 @@ def test_the_command_of_a_head_and_of_a_worker() -> None:
     assert "--head" not in worker
 
 
-def test_a_node_that_registers_late_is_waited_for() -> None:
-    now, asked = [0.0], []
+def test_the_raylet_finds_the_agents_pinned_port(tmp_path: Path) -> None:
+    """Ray's own signature, so that a Ray that has other names is noticed here."""
+    from ray._private import services
 
-    def get_node(address: str, node: str) -> str:
-        asked.append(node)
-        if now[0] < 100:
-            msg = "GCS cannot find the node"
-            raise RuntimeError(msg)
-        return f"{node} at {address}"
+    seen: list[Any] = []
 
-    def sleep(seconds: float) -> None:
-        now[0] += seconds
+    def start_raylet(*args: Any, **kwargs: Any) -> str:
+        seen.append([each.name for each in tmp_path.iterdir()])
+        return "raylet"
 
-    assert patient(get_node, 120, lambda: now[0], sleep)("a:1", "n") == "n at a:1"
-    assert len(asked) > 100
-    now[0] = 0
-    with pytest.raises(RuntimeError, match="cannot find"):
-        patient(get_node, 60, lambda: now[0], sleep)("a:1", "n")
-
-
-def test_ray_still_asks_where_we_have_patience() -> None:
-    """Ray's own code calls ``services.get_node`` and waits as long as it raises RuntimeError."""
-    import inspect
-
-    from ray._private import node, services
-
-    assert "ray._private.services.get_node(" in inspect.getsource(node.Node.__init__)
-    assert list(inspect.signature(services.get_node).parameters)[:2] == ["gcs_address", "node_id"]
+    start_raylet.__signature__ = inspect.signature(services.start_raylet)  # type: ignore[attr-defined]
+    names = list(inspect.signature(services.start_raylet).parameters)
+    node = "ab" * 28
+    values: dict[str, Any] = dict.fromkeys(names) | {"session_dir": str(tmp_path), "node_id": node}
+    start = telling_the_port(start_raylet, persist_agent_port)
+    assert start(**values) == "raylet"
+    values["dashboard_agent_listen_port"] = 8081
+    assert start(**values) == "raylet"
+    assert seen == [[], [f"dashboard_agent_listen_port_{node}"]]
+    assert (tmp_path / f"dashboard_agent_listen_port_{node}").read_text().strip() == "8081"
 
 
 def test_the_environment_reaches_every_jvm(tmp_path: Path) -> None:
