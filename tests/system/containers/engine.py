@@ -77,7 +77,8 @@ def _settings(folder: Path) -> dict[str, str]:
     }
     for name, text in texts.items():
         (folder / name).write_text(text)
-    return {**{name: str(folder / name) for name in texts}, "BUILDAH_ISOLATION": "chroot"}
+    files_and_folders = {name: str(folder / name) for name in texts} | {"REGISTRY_AUTH_FILE": str(folder / "auth.json")}
+    return {**files_and_folders, "BUILDAH_ISOLATION": "chroot"}
 
 
 def import_base(engine: Engine, name: str) -> None:
