@@ -65,14 +65,6 @@ def test_executors_run_on_both_workers_and_the_rows_are_right(
     assert_nothing_left(local_snowflake)
 
 
-def test_the_third_day_and_the_others_stay(airflow: Airflow, local_snowflake: dict[str, str]) -> None:
-    day = dt.date(2013, 1, 3)
-    before = rows_of(local_snowflake, dt.date(2013, 1, 2))
-    assert run_day(airflow, day).succeeded
-    assert_rows_equal(rows_of(local_snowflake, day), expected_rows(day))
-    assert rows_of(local_snowflake, dt.date(2013, 1, 2)) == before
-
-
 def test_a_failing_job_fails_the_run_keeps_its_logs_and_leaves_nothing(
     airflow: Airflow, local_snowflake: dict[str, str]
 ) -> None:
