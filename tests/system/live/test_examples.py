@@ -20,7 +20,7 @@ WHERE month <= 2 AND dep_delay IS NOT NULL AND carrier IN ('AA', 'DL', 'UA') GRO
 
 def test_mapped_functions_run_on_the_cluster(airflow: RealAirflow, clusters: Clusters) -> None:
     airflow.trigger("flights_by_carrier", "carriers")
-    airflow.succeed("flights_by_carrier", "carriers", 300)
+    airflow.succeed("flights_by_carrier", "carriers", 480)
     expected = dict(duckdb.sql(LATENESS.format(file=flights_file())).fetchall())
     assert len(expected) == 3
     assert airflow.xcom("flights_by_carrier", "carriers", "summary") == expected

@@ -106,7 +106,7 @@ def test_a_task_that_is_marked_failed_stops_its_job(airflow: RealAirflow, ray: R
     airflow.trigger("long_jobs", run, seconds=120)
     state = "deferred" if "deferred" in task else "running"
     airflow.wait_task("long_jobs", run, task, [state], 60)
-    airflow.wait(lambda: JobStatus.RUNNING in jobs_of(ray, run).get(task, []), 30, "the job does not run")
+    airflow.wait(lambda: JobStatus.RUNNING in jobs_of(ray, run).get(task, []), 90, "the job does not run")
     airflow.mark_failed("long_jobs", run, task)
     airflow.wait(lambda: jobs_of(ray, run)[task] == [JobStatus.STOPPED], 60, "the job goes on")
     for other in airflow.tasks("long_jobs", run):
