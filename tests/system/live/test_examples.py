@@ -11,7 +11,7 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from tests.flights_oracle import flights_file
 from tests.system.live.real_airflow import RealAirflow
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(720)]
 LATENESS = """
 SELECT carrier, round(count(*) FILTER (dep_delay > 60) / count(*), 4) FROM read_csv('{file}', nullstr='NA')
 WHERE month <= 2 AND dep_delay IS NOT NULL AND carrier IN ('AA', 'DL', 'UA') GROUP BY carrier
