@@ -26,12 +26,6 @@ class Query:
     ref: str
     text: str
 
-    @property
-    def metrics(self) -> set[str]:
-        """Names of the metrics that it asks for."""
-        without_texts = re.sub(r'"(?:[^"\\]|\\.)*"', '""', self.text)
-        return set(re.findall(r"\b(?:ray|autoscaler|metrics)_\w+", without_texts))
-
     def __str__(self) -> str:
         return f"{self.dashboard} | {self.panel} | {self.ref}"
 

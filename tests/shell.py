@@ -42,7 +42,8 @@ class Shell:
 
     def ask(self, *words: str, code: ExitCode = ExitCode.OK) -> Any:
         """What it answers in JSON; nothing else may be on standard output."""
-        return json.loads(self.run(*words, "--output", "json", code=code)[0])
+        # Behind the command and before its arguments, some of which may be the job's own.
+        return json.loads(self.run(*words[:2], "--output", "json", *words[2:], code=code)[0])
 
     def write(self, name: str, text: str) -> str:
         """A file in the working folder."""

@@ -14,7 +14,8 @@ from airflow_provider_raydp_spcs.runtime.metrics import DRIVER_PATH, EXECUTORS_P
 
 DRIVERS: Final = "spark-drivers"
 """The folder below Ray's."""
-_PARTS: Final = {"driver": DRIVER_PATH, "executors": EXECUTORS_PATH}
+# Spark's servlet answers at its path with a redirection to the path with a slash.
+_PARTS: Final = {"driver": f"{DRIVER_PATH}/", "executors": EXECUTORS_PATH}
 
 
 def spark_targets(ray_dir: Path) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ PROGRAMS = ("podman", "runc", "iptables", "debootstrap", "docker-registry")
 INSTALL = "apt-get install --no-install-recommends podman runc netavark aardvark-dns catatonit iptables debootstrap docker-registry"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_BUILD_CACHE = Path("/var/tmp/buildah-cache")
 
 
 def require_programs() -> None:
@@ -37,7 +38,7 @@ def require_programs() -> None:
 def podman() -> Iterator[Engine]:
     """podman, touching nothing of the machine's own images and settings."""
     folder = Path(tempfile.mkdtemp(prefix="podman-", dir="/var/tmp"))
-    before, forwarding = dict(os.environ), _FORWARDING.read_text()
+    before, forwarding, own_cache = dict(os.environ), _FORWARDING.read_text(), not _BUILD_CACHE.exists()
     os.environ.update(_settings(folder))
     engine = Engine.find("podman")
     try:
@@ -53,6 +54,8 @@ def podman() -> Iterator[Engine]:
             if line.split()[1].startswith(str(folder)):
                 subprocess.run(["umount", "--lazy", line.split()[1]], check=False)
         shutil.rmtree(folder, ignore_errors=True)
+        if own_cache:
+            shutil.rmtree(_BUILD_CACHE, ignore_errors=True)
         with suppress(OSError):
             _FORWARDING.write_text(forwarding)
 

@@ -62,6 +62,8 @@ MAKER = """
     from airflow_provider_raydp_spcs.cluster.undertaker import Errand, send
     process = send(Errand("C", "dag", "run"), {{"user": "u", "password": "{secret}"}})
     child = psutil.Process(process.pid)
+    while not child.cmdline():  # it has not become another program yet
+        assert child.status() != psutil.STATUS_ZOMBIE
     print(process.pid, child.cmdline(), [value for value in child.environ().values() if "{secret}" in value])
 """
 

@@ -27,7 +27,7 @@ def test_a_driver_is_listed_while_it_lives(tmp_path: Path) -> None:
         assert spark_targets(tmp_path) == [
             {
                 "targets": ["10.0.0.1:4040"],
-                "labels": {"__metrics_path__": "/metrics/prometheus", "app": "mine", "part": "driver"},
+                "labels": {"__metrics_path__": "/metrics/prometheus/", "app": "mine", "part": "driver"},
             },
             {
                 "targets": ["10.0.0.1:4040"],
