@@ -8,7 +8,7 @@ from tests.system.whole.conftest import WholeCluster
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 SCRIPT = """
-import json, os
+import json, os, time
 import ray
 from ray.util.state import list_actors
 from airflow_provider_raydp_spcs.runtime import spark_session
@@ -35,6 +35,7 @@ with spark_session(app_name="placement") as spark:
         executors = [nodes[each.node_id] for each in actors if "RayDPExecutor" in each.class_name]
         if len(executors) >= 2:
             break
+        time.sleep(0.5)
     found["executors"] = sorted(executors)
 print(json.dumps(found))
 """

@@ -170,10 +170,8 @@ def test_jupyter_that_dies_is_started_again_and_ray_lives_on(
     address = whole_cluster.client.services.instances("WHOLE_HEAD")[0].ip_address
     (process,) = [
         each
-        for each in psutil.process_iter(["cmdline"])  # None for those that end meanwhile
-        if "jupyterlab" in (line := " ".join(each.info["cmdline"] or ()))
-        and "--config=" in line
-        and listens(each, address)
+        for each in psutil.process_iter(["cmdline"])  # None for what has just ended
+        if "jupyterlab --config=" in " ".join(each.info["cmdline"] or ()) and listens(each, address)
     ]
     before = jupyter.get("/api/status").json()["started"]
     process.kill()
