@@ -18,6 +18,7 @@ from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs
 from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobRequest, JobStatus
+from airflow_provider_raydp_spcs.jobs.wait import result_of
 from airflow_provider_raydp_spcs.spcs.service_info import ServiceStatus
 from tests.grafana import OWN, Query, dashboards, queries
 from tests.integration.containers import until
@@ -72,7 +73,7 @@ def run(whole_cluster: WholeCluster, ray: RayJobsClient) -> Run:
     assert info.start_time is not None
     assert info.end_time is not None
     time.sleep(LAG_SECONDS)
-    return Run(job, info.start_time / 1000, info.end_time / 1000, drivers, ray.result(job))
+    return Run(job, info.start_time / 1000, info.end_time / 1000, drivers, result_of(ray, job))
 
 
 def values(ray: RayJobsClient, query: str, run: Run) -> list[dict[str, Any]]:
