@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airflow_provider_raydp_spcs.spcs import rows, sql
+from airflow_provider_raydp_spcs.spcs.image_repositories import ImageRepositories
 from airflow_provider_raydp_spcs.spcs.privileges import Grant
 from airflow_provider_raydp_spcs.spcs.session import Session
 
@@ -106,10 +107,9 @@ class Inspection:
 
         :raises ObjectDoesNotExistError: there is no such repository, or the role may not see it.
         """
-        statement = f"SHOW IMAGES IN IMAGE REPOSITORY {sql.qualified(repository, 'image repository')}"
         tags: dict[str, list[str]] = {}
-        for row in self._session.execute(statement):
-            tags.setdefault(rows.text(row, "image_name"), []).extend(rows.text(row, "tags").replace(",", " ").split())
+        for image in ImageRepositories(self._session).images(repository):
+            tags.setdefault(image.name, []).extend(image.tag.split())
         return [ImageInfo(name, tuple(found)) for name, found in tags.items()]
 
     def integration(self, name: str) -> IntegrationInfo | None:
