@@ -75,10 +75,11 @@ def _settings(folder: Path) -> dict[str, str]:
         ),
         "CONTAINERS_REGISTRIES_CONF": "unqualified-search-registries = []\n",
     }
+    # podman fails where the file is named and not there.
+    texts["REGISTRY_AUTH_FILE"] = '{"auths": {}}'
     for name, text in texts.items():
         (folder / name).write_text(text)
-    files_and_folders = {name: str(folder / name) for name in texts} | {"REGISTRY_AUTH_FILE": str(folder / "auth.json")}
-    return {**files_and_folders, "BUILDAH_ISOLATION": "chroot"}
+    return {name: str(folder / name) for name in texts} | {"BUILDAH_ISOLATION": "chroot"}
 
 
 def import_base(engine: Engine, name: str) -> None:
