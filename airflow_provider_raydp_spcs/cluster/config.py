@@ -275,7 +275,7 @@ class ClusterConfig:
         """
         found = dict(_known(cls, values, "cluster"))
         try:
-            if isinstance(found.get("head"), Mapping):
+            if "head" in found and not isinstance(found["head"], HeadConfig):
                 found["head"] = HeadConfig(**_known(HeadConfig, found["head"], "head"))
             if "worker_groups" in found:
                 found["worker_groups"] = tuple(
@@ -289,6 +289,9 @@ class ClusterConfig:
 
 
 def _known(kind: type[Any], values: Mapping[str, Any], what: str) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        msg = f"{what} is {values!r}; it must be a mapping of {', '.join(each.name for each in fields(kind))}"
+        raise ClusterConfigError(msg)
     known = {each.name for each in fields(kind)}
     if unknown := set(values) - known:
         msg = f"{what}: unknown {sorted(unknown)}; allowed are {sorted(known)}"

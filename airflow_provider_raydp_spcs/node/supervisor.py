@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,8 @@ from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 _STOP_SECONDS = 20
 """Within the 30 s that the platform leaves between SIGTERM and SIGKILL (SPCS reference 2.3)."""
 _TAIL_LINES = 15
+# A line of Ray's logs whose level is critical: `[<time> C <process> <thread>] …`.
+_CRITICAL = re.compile(r"\[[^\]]* C \d+ \d+\]")
 
 
 class _Server(Protocol):
@@ -144,14 +146,19 @@ class _StopSignals:
 
 
 def _last_words(ray_dir: Path) -> str:
-    """The end of the log in which Ray tells which of its processes died, and how."""
+    """The end of the log in which Ray tells which of its processes died, and how.
+
+    A raylet that gives up writes its reason and a stack trace longer than the end, so the reason is looked for as well.
+    """
     logs = ray_dir / "session_latest" / "logs"
     for name in ("ray_process_exit.log", "raylet.err", "gcs_server.err"):
         try:
             with (logs / name).open(errors="replace") as file:
-                tail = "".join(deque(file, _TAIL_LINES)).strip()
+                lines = file.readlines()
         except OSError:
             continue
+        reasons = [line for line in lines[:-_TAIL_LINES] if _CRITICAL.match(line)]
+        tail = "".join([*reasons[-1:], *lines[-_TAIL_LINES:]]).strip()
         if tail:
             return f"; {name} ends with:\n{tail}"
     return ""

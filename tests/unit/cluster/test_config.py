@@ -63,6 +63,8 @@ from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
         ({"max_idle_seconds": "600"}, "max_idle_seconds is '600'"),
         ({"idle_action": "explode"}, "idle_action of cluster C is 'explode'; allowed are suspend, drop"),
         ({"wrong": 1}, "unknown ['wrong']"),
+        ({"head": []}, "head is []; it must be a mapping of instance_family"),
+        ({"worker_groups": ["worker"]}, "worker group is 'worker'; it must be a mapping of"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_value(change: dict[str, Any], part: str) -> None:
