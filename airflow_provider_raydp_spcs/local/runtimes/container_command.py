@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import ipaddress
 import os
 import resource
 from collections.abc import Mapping
@@ -66,13 +67,18 @@ def network_of_its_own(start: ContainerStart, network: str, gateway: str) -> lis
     """Arguments that give an instance its address and its names."""
     aliases = [word for name in start.own_names for word in ("--network-alias", name)]
     names = [*aliases, "--add-host", f"{CONTAINERS_NAME}:{gateway}", "--hostname", _host_name(start)]
-    return ["--network", network, "--ip", start.address, *names]
+    return ["--network", network, "--ip", start.address, "--mac-address", _hardware_address(start.address), *names]
 
 
 def network_of(holder: str, start: ContainerStart, engine: str) -> list[str]:
     """Arguments that let a container use the network of another one; docker gives it that one's host name as well."""
     named = ["--hostname", _host_name(start)] if engine == "podman" else []
     return ["--network", f"container:{holder}", *named]
+
+
+def _hardware_address(address: str) -> str:
+    """The same for a container that is started again: its neighbours go on looking for the address there for a while."""
+    return "02:53:" + ":".join(f"{octet:02x}" for octet in ipaddress.IPv4Address(address).packed)
 
 
 def _host_name(start: ContainerStart) -> str:

@@ -90,7 +90,7 @@ class FakeServices:
         )  # fmt: skip
 
     def become(self, status: ServiceStatus) -> None:
-        self.there = {name: replace(info, status=status) for name, info in self.there.items()}
+        self.there = {name: replace(info, status=status) for name, info in dict(self.there).items()}
 
     def alter_specification(self, name: str, specification: object) -> None:
         del specification

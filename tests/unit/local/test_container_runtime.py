@@ -62,6 +62,7 @@ def test_a_container_gets_what_the_specification_says(tmp_path: Path, engine: st
     assert words[-5:] == ["--entrypoint", "python", REFERENCE, "-c", "run"]
     for pair in (
         "--ip 10.64.0.9",
+        "--mac-address 02:53:0a:40:00:09",
         "--network-alias web.ab12.svc.spcs.internal",
         "--add-host snowflake.spcs.internal:10.64.0.1",
         "--memory 1000",
