@@ -25,6 +25,8 @@ MARKER: Final = "SPCS_LOCAL_INSTANCE"
 """Environment variable of every process of a container: whose it is."""
 MAX_LOG_BYTES: Final = 64 * 1024**2
 _SHM: Final = "/dev/shm"  # noqa: S108 - all instances share the machine's
+_PARTS: Final = range(64, 224)
+"""Of 127.0.0.0/8: second numbers of the addresses, one for every local Snowflake that runs on the machine."""
 _INHERITED: Final = ("LANG", "LC_ALL", "TZ", "JAVA_HOME", "JDK_JAVA_OPTIONS", "LD_LIBRARY_PATH")
 
 
@@ -32,10 +34,14 @@ class UnsupportedPlatformError(LocalSnowflakeError):
     """Service instances cannot be played by processes of this machine."""
 
 
+class NoAddressesError(LocalSnowflakeError):
+    """Too many local Snowflakes run on this machine."""
+
+
 class ProcessRuntime:
     """Runs containers as processes of this machine.
 
-    :param identity: six hexadecimal digits that tell this server's processes and addresses from those of others.
+    :param identity: six hexadecimal digits that tell this server's processes from those of others.
     :raises UnsupportedPlatformError: no Linux, or loopback addresses cannot be used.
     """
 
@@ -44,8 +50,8 @@ class ProcessRuntime:
 
     def __init__(self, identity: str) -> None:
         self._identity = identity
-        # Two local Snowflakes on one machine keep to different parts of 127.0.0.0/8.
-        self._second = 64 + int(identity, 16) % 160
+        self._claim: socket.socket | None = None
+        self._second = _PARTS[0]
         self._check()
 
     def open(self) -> None:
@@ -53,9 +59,12 @@ class ProcessRuntime:
         swept = self.sweep()
         if swept:
             logger.warning("ended %d processes that an earlier server left behind", swept)
+        self._second, self._claim = _claimed_part()
 
     def close(self) -> None:
         """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`; processes leave nothing behind."""
+        if self._claim is not None:
+            self._claim.close()
 
     def _check(self) -> None:
         if sys.platform != "linux":
@@ -175,3 +184,22 @@ def marked_processes(identity: str) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def _claimed_part() -> tuple[int, socket.socket]:
+    """The first part that no other server has, and what keeps it: the kernel gives the name back when this process ends.
+
+    The first and not any: the ports that Ray's nodes compute from neighbouring parts lie far from each other.
+
+    :raises NoAddressesError: all are taken.
+    """
+    for part in _PARTS:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0raydp-spcs/127.{part}")
+        except OSError:
+            claim.close()
+            continue
+        return part, claim
+    msg = f"{len(_PARTS)} local Snowflakes run on this machine, and every one needs addresses of its own; end some"
+    raise NoAddressesError(msg)
