@@ -137,8 +137,10 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     from airflow_provider_raydp_spcs.local.stages.catalogued import drop_temporary, stage_folder
     from airflow_provider_raydp_spcs.local.stages.files import StageFiles
     from airflow_provider_raydp_spcs.local.store import Store
-    from airflow_provider_raydp_spcs.local.wire.app import DEFAULT_ROLE, Wire
+    from airflow_provider_raydp_spcs.local.wire.app import Wire
     from airflow_provider_raydp_spcs.local.wire.engine import Engine
+    from airflow_provider_raydp_spcs.local.wire.queries import Queries
+    from airflow_provider_raydp_spcs.local.wire.sessions import DEFAULT_ROLE, Sessions
     from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
 
     made = certificates(paths.security)
@@ -176,7 +178,9 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     supervisor = Supervisor(fleet, runtime, ingress, folders, surroundings)
     platform = Platform(fleet, ingress, folders, surroundings)
     dispatcher = Dispatcher(platform, catalogue, files)
-    wire = Wire(sign_in, tables, dispatcher, Transfers(files, sign_in))
+    transfers = Transfers(files, sign_in)
+    sessions = Sessions(sign_in, tables, dispatcher.access)
+    wire = Wire(sessions, Queries(sessions, tables, dispatcher, transfers), transfers)
     return wire.app(), supervisor
 
 
