@@ -138,7 +138,8 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     from airflow_provider_raydp_spcs.local.stages.files import StageFiles
     from airflow_provider_raydp_spcs.local.store import Store
     from airflow_provider_raydp_spcs.local.wire.app import Wire
-    from airflow_provider_raydp_spcs.local.wire.engine import Engine
+    from airflow_provider_raydp_spcs.local.tables.engine import Engine
+    from airflow_provider_raydp_spcs.local.wire.history import History
     from airflow_provider_raydp_spcs.local.wire.queries import Queries
     from airflow_provider_raydp_spcs.local.wire.sessions import DEFAULT_ROLE, Sessions
     from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
@@ -148,8 +149,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     store = Store(paths.objects)
     catalogue, files = Catalogue(store), StageFiles(paths.stages)
     drop_temporary(catalogue, files)
-    tables = Engine(paths.databases, paths.stages)
-    tables.load_stages(name for name, _ in catalogue.all("Stage"))
+    tables = Engine(paths.databases)
 
     def issue_token(service: str, role: str) -> str:
         return sign_in.issue(Identity(service.rpartition(".")[2], role, service), "service", SERVICE_SECONDS)
@@ -180,7 +180,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     dispatcher = Dispatcher(platform, catalogue, files)
     transfers = Transfers(files, sign_in)
     sessions = Sessions(sign_in, tables, dispatcher.access)
-    wire = Wire(sessions, Queries(sessions, tables, dispatcher, transfers), transfers)
+    wire = Wire(sessions, Queries(sessions, tables, dispatcher, transfers, History()), transfers)
     return wire.app(), supervisor
 
 

@@ -31,6 +31,8 @@ class Wire:
                 Route("/queries/v1/query-request", guarded(queries.query), methods=post),
                 Route("/queries/v1/abort-request", guarded(queries.abort), methods=post),
                 Route("/telemetry/send", guarded(sessions.heartbeat), methods=post),
+                Route("/queries/{id}/result", guarded(queries.result), methods=["GET"]),
+                Route("/queries/{id}/abort-request", guarded(queries.abort_by_id), methods=post),
                 Route("/monitoring/queries/{id}", guarded(queries.monitor), methods=["GET"]),
                 Route(f"/{BUCKET}/{{path:path}}", self._transfers.serve, methods=["GET", "HEAD", "PUT"]),
                 Route("/healthz", guarded(_health), methods=["GET"]),

@@ -21,7 +21,7 @@ from airflow_provider_raydp_spcs.local.security.sign_in import (
     SignIn,
 )
 from airflow_provider_raydp_spcs.local.wire.answers import SessionFacts
-from airflow_provider_raydp_spcs.local.wire.engine import Engine
+from airflow_provider_raydp_spcs.local.tables.engine import Engine
 from airflow_provider_raydp_spcs.local.wire.messages import body_of, success
 
 DEFAULT_ROLE: Final = "ACCOUNTADMIN"
