@@ -11,8 +11,12 @@ from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 logger = logging.getLogger(__name__)
 _COMPILE: Final = "SQL compilation error:\n"
 _MISSING: Final = re.compile(r"(Table|View|Sequence|Schema) with name (\S+) does not exist")
-_MISSING_FUNCTION: Final = re.compile(r"(?:Scalar|Table|Macro|Aggregate) Function with name (\S+) does not exist", re.IGNORECASE)
-_MISSING_COLUMN: Final = re.compile(r'Referenced (?:column|table) "([^"]+)" not found|does not have a column named "([^"]+)"')
+_MISSING_FUNCTION: Final = re.compile(
+    r"(?:Scalar|Table|Macro|Aggregate) Function with name (\S+) does not exist", re.IGNORECASE
+)
+_MISSING_COLUMN: Final = re.compile(
+    r'Referenced (?:column|table) "([^"]+)" not found|does not have a column named "([^"]+)"'
+)
 _EXISTS: Final = re.compile(r'with name "?([^" ]+)"? already exists')
 _UNREADABLE: Final = re.compile(r"Could not convert string ['\"](.*?)['\"] to '?(\w+)")
 _DUCK: Final = {
@@ -44,7 +48,9 @@ def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
         return _reworded(number, state, wording or text)
     logger.warning("the engine for tables cannot run a statement", exc_info=error)
     words = " ".join(sql.split()[:4])
-    return SnowflakeFault(2, "0A000", f"Unsupported feature '{words[:60]}' (of the local Snowflake's engine for tables).")
+    return SnowflakeFault(
+        2, "0A000", f"Unsupported feature '{words[:60]}' (of the local Snowflake's engine for tables)."
+    )
 
 
 def _of_fakesnow(error: Exception) -> SnowflakeFault:
@@ -60,9 +66,13 @@ def _reworded(number: int, state: str, text: str) -> SnowflakeFault:
         return SnowflakeFault(2140, "42601", f"{_COMPILE}Unknown function {found[1].upper().rstrip('!')}.")
     if found := _MISSING.search(text):
         kind = "Schema" if found[1] == "Schema" else "Object"
-        return SnowflakeFault(2003, "42S02", f"{_COMPILE}{kind} '{found[2].rstrip('!')}' does not exist or not authorized.")
+        return SnowflakeFault(
+            2003, "42S02", f"{_COMPILE}{kind} '{found[2].rstrip('!')}' does not exist or not authorized."
+        )
     if found := _MISSING_COLUMN.search(text):
-        return SnowflakeFault(904, "42000", f"{_COMPILE}error line 1 at position 0\ninvalid identifier '{found[1] or found[2]}'")
+        return SnowflakeFault(
+            904, "42000", f"{_COMPILE}error line 1 at position 0\ninvalid identifier '{found[1] or found[2]}'"
+        )
     if found := _EXISTS.search(text):
         return SnowflakeFault(2002, "42710", f"{_COMPILE}Object '{found[1].rstrip('!')}' already exists.")
     if found := _UNREADABLE.search(text):

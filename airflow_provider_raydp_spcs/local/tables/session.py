@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.tables import bindings as marks
@@ -12,8 +12,6 @@ from airflow_provider_raydp_spcs.local.tables.faults import fault_of
 from airflow_provider_raydp_spcs.local.tables.results import TableResult, column
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
     from fakesnow.conn import FakeSnowflakeConnection

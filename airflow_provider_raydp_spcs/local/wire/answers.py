@@ -111,6 +111,8 @@ class SessionFacts:
     :param assigned_role: the role that the user has without a grant.
     :param finished: ids of the statements that ended, the youngest last.
     :param temporary: names of its temporary stages.
+    :param secondary_roles: ``ALL`` or ``NONE``: whether the user's other roles help.
+    :param is_restricted: whether it may have no other role than it has.
     """
 
     user: str
@@ -122,3 +124,5 @@ class SessionFacts:
     assigned_role: str = "ACCOUNTADMIN"
     finished: list[str] = field(default_factory=list)
     temporary: list[str] = field(default_factory=list)
+    secondary_roles: str = "NONE"
+    is_restricted: bool = False

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from airflow_provider_raydp_spcs.local.wire.messages import guarded
+from airflow_provider_raydp_spcs.local.wire.oauth import OAuth
 from airflow_provider_raydp_spcs.local.wire.queries import Queries
 from airflow_provider_raydp_spcs.local.wire.sessions import Sessions
 from airflow_provider_raydp_spcs.local.wire.transfers import BUCKET, Transfers
@@ -16,8 +17,8 @@ from airflow_provider_raydp_spcs.local.wire.transfers import BUCKET, Transfers
 class Wire:
     """The routes."""
 
-    def __init__(self, sessions: Sessions, queries: Queries, transfers: Transfers) -> None:
-        self._sessions, self._queries, self._transfers = sessions, queries, transfers
+    def __init__(self, sessions: Sessions, queries: Queries, transfers: Transfers, oauth: OAuth) -> None:
+        self._sessions, self._queries, self._transfers, self._oauth = sessions, queries, transfers, oauth
 
     def app(self) -> Starlette:
         """The application."""
@@ -30,7 +31,8 @@ class Wire:
                 Route("/session", guarded(sessions.end), methods=post),
                 Route("/queries/v1/query-request", guarded(queries.query), methods=post),
                 Route("/queries/v1/abort-request", guarded(queries.abort), methods=post),
-                Route("/telemetry/send", guarded(sessions.heartbeat), methods=post),
+                Route("/oauth/token", self._oauth.token, methods=post),
+                Route("/telemetry/send", guarded(sessions.telemetry), methods=post),
                 Route("/queries/{id}/result", guarded(queries.result), methods=["GET"]),
                 Route("/queries/{id}/abort-request", guarded(queries.abort_by_id), methods=post),
                 Route("/monitoring/queries/{id}", guarded(queries.monitor), methods=["GET"]),

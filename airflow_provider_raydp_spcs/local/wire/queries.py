@@ -144,7 +144,9 @@ class Queries:
         seconds = int(session.facts.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or 0)
         if seconds > 0:
             text = f"Statement reached its statement or warehouse timeout of {seconds} second(s) and was canceled."
-            timer = asyncio.get_running_loop().call_later(seconds, self._stop, query, SnowflakeFault(630, "57014", text))
+            timer = asyncio.get_running_loop().call_later(
+                seconds, self._stop, query, SnowflakeFault(630, "57014", text)
+            )
         try:
             self._history.end(query, await self._every(query, token, session, body, host))
         except SnowflakeFault as fault:
