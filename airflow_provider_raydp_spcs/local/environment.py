@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.local.security.certificates import certificates, write_private
-from airflow_provider_raydp_spcs.local.security.sign_in import ACCOUNT, USER, SignIn
+from airflow_provider_raydp_spcs.local.security.sign_in import ACCOUNT, USER, first_password
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.daemon import RunningServer
@@ -23,7 +23,7 @@ def client_environment(server: RunningServer) -> dict[str, str]:
     The connector's own configuration file is written beside them, readable by its owner only.
     """
     paths = Paths(server.home)
-    password = SignIn(paths.security).password
+    password, _ = first_password(paths.security)
     bundle = str(certificates(paths.security).bundle)
     values = {
         "account": ACCOUNT,

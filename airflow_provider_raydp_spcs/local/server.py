@@ -25,9 +25,11 @@ from airflow_provider_raydp_spcs.local.security.certificates import certificates
 from airflow_provider_raydp_spcs.local.security.sign_in import (
     ACCOUNT,
     SERVICE_SECONDS,
+    SESSION_SECONDS,
     USER,
     Identity,
     SignIn,
+    first_password,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class Options:
     port: int
     provisioning_seconds: float
     runtime: str = PROCESS
+    session_seconds: float = SESSION_SECONDS
 
 
 def main() -> None:
@@ -66,12 +69,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--provisioning-seconds", type=float, default=0.0)
     parser.add_argument("--runtime", choices=RUNTIMES, default=PROCESS)
+    parser.add_argument("--session-seconds", type=float, default=SESSION_SECONDS)
     given = parser.parse_args()
     for name in ("fakesnow.server", "httpx"):  # they log statements and addresses, whose texts may hold secrets
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        serve(Options(given.home, given.images, given.port, given.provisioning_seconds, given.runtime))
+        serve(
+            Options(
+                given.home, given.images, given.port, given.provisioning_seconds, given.runtime, given.session_seconds
+            )
+        )
     except (LocalSnowflakeError, ContainerEngineError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
@@ -124,6 +132,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     """Put the rooms together."""
     from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
     from airflow_provider_raydp_spcs.local.ingress.proxy import Gate
+    from airflow_provider_raydp_spcs.local.security.access import ADMIN
     from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders
     from airflow_provider_raydp_spcs.local.services.engine_images import EngineImages
     from airflow_provider_raydp_spcs.local.services.fleet import Fleet
@@ -137,30 +146,41 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     from airflow_provider_raydp_spcs.local.stages.catalogued import drop_temporary, stage_folder
     from airflow_provider_raydp_spcs.local.stages.files import StageFiles
     from airflow_provider_raydp_spcs.local.store import Store
-    from airflow_provider_raydp_spcs.local.wire.app import DEFAULT_ROLE, Wire
-    from airflow_provider_raydp_spcs.local.wire.engine import Engine
+    from airflow_provider_raydp_spcs.local.tables.engine import Engine
+    from airflow_provider_raydp_spcs.local.wire.app import Wire
+    from airflow_provider_raydp_spcs.local.wire.history import History
+    from airflow_provider_raydp_spcs.local.wire.oauth import OAuth
+    from airflow_provider_raydp_spcs.local.wire.queries import Queries
+    from airflow_provider_raydp_spcs.local.wire.sessions import Sessions
     from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
 
     made = certificates(paths.security)
-    sign_in = SignIn(paths.security)
     store = Store(paths.objects)
     catalogue, files = Catalogue(store), StageFiles(paths.stages)
+    sign_in = SignIn(catalogue)
+    password, is_new = first_password(paths.security)
+    is_first = sign_in.users.ensure_first(USER, password, ADMIN, anew=is_new)
     drop_temporary(catalogue, files)
-    tables = Engine(paths.databases, paths.stages)
-    tables.load_stages(name for name, _ in catalogue.all("Stage"))
+    tables = Engine(paths.databases)
 
     def issue_token(service: str, role: str) -> str:
         return sign_in.issue(Identity(service.rpartition(".")[2], role, service), "service", SERVICE_SECONDS)
 
     def user_of(token: str) -> str | None:
-        identity = sign_in.identity(token, "session", "browser")
+        identity = sign_in.at_endpoint(token)
         return identity.user if identity else None
 
     def may_enter(token: str, service: str, endpoint: str) -> bool:
-        identity = sign_in.identity(token, "session", "browser")
-        # Whoever came by the sign-in page is there with the user's own role.
-        role = (identity.role or DEFAULT_ROLE) if identity else "PUBLIC"
-        return dispatcher.access.enters(role, service, endpoint, platform.service_roles(service))
+        identity = sign_in.at_endpoint(token)
+        access = dispatcher.access
+        if identity is None:
+            return False
+        if identity.service is None and identity.role not in access.of_user(identity.user, "PUBLIC"):
+            return False
+        hosts = [row["ingress_url"] for row in platform.show_endpoints(service) if row["name"] == endpoint]
+        if identity.host is not None and identity.host not in hosts:
+            return False
+        return access.enters(identity.role, service, endpoint, platform.service_roles(service))
 
     engine = engine_of(options.runtime)
     surroundings = Surroundings(
@@ -176,7 +196,12 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     supervisor = Supervisor(fleet, runtime, ingress, folders, surroundings)
     platform = Platform(fleet, ingress, folders, surroundings)
     dispatcher = Dispatcher(platform, catalogue, files)
-    wire = Wire(sign_in, tables, dispatcher, Transfers(files, sign_in))
+    if is_first:
+        dispatcher.access.grant("USER", USER, "USAGE", "Role", ADMIN, by="")
+    transfers = Transfers(files, sign_in)
+    sessions = Sessions(sign_in, tables, dispatcher.access, options.session_seconds)
+    queries = Queries(sessions, tables, dispatcher, transfers, History())
+    wire = Wire(sessions, queries, transfers, OAuth(sign_in, dispatcher.access))
     return wire.app(), supervisor
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -43,11 +44,18 @@ class Dispatcher:
         context = registry.Context(session, self._platform, self._catalogue, self._files, self.access)
         parser = registry.find(cursor)
         answer = parser(cursor).run(context) if parser else None
+        for kind, name in context.made:
+            self.access.made(kind, name)
         if answer is not None:
             return answer
         check_mentions(cursor.tokens, context)
         rewritten = replace_current(text, self._facts(session))
         return None if rewritten is None else RewriteAnswer(rewritten, keeps_bindings=True)
+
+    def _secondary(self, session: SessionFacts) -> str:
+        is_all = session.secondary_roles == "ALL" and not session.is_restricted
+        others = sorted(self.access.of_user(session.user, session.assigned_role) - {session.role}) if is_all else []
+        return json.dumps({"roles": ",".join(others), "value": "ALL" if is_all else ""}, separators=(",", ":"))
 
     def _facts(self, session: SessionFacts) -> dict[str, str | None]:
         return {
@@ -59,4 +67,5 @@ class Dispatcher:
             "CURRENT_ACCOUNT": self._platform.account,
             "CURRENT_ACCOUNT_NAME": self._platform.account,
             "CURRENT_ORGANIZATION_NAME": ORGANISATION,
+            "CURRENT_SECONDARY_ROLES": self._secondary(session),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
@@ -25,13 +25,22 @@ class Context:
     catalogue: Catalogue
     files: StageFiles
     access: Access
+    made: list[tuple[str, str]] = field(default_factory=list)
+    """Kind and name of what the statement is about to make."""
+
+    @property
+    def secondary_roles(self) -> frozenset[str]:
+        """The roles that help the session's own: every one of its user's, or none."""
+        session = self.session
+        is_all = session.secondary_roles == "ALL" and not session.is_restricted
+        return self.access.of_user(session.user, session.assigned_role) if is_all else frozenset()
 
     def needs(self, privilege: str, kind: str, name: str = "") -> None:
         """The session's role must have a privilege on an object (see :meth:`Access.require`).
 
         :raises SnowflakeFault: it has not.
         """
-        self.access.require(self.session.role, privilege, kind, name)
+        self.access.require(self.session.role, privilege, kind, name, self.secondary_roles)
 
     def needs_to_create(self, kind: str, name: str, *, replace: bool = False) -> None:
         """The session's role must be allowed to make an object in its schema, and to take another's place.
@@ -41,10 +50,20 @@ class Context:
         self.needs(f"CREATE {kind.upper()}", "Schema", name.rpartition(".")[0])
         if replace:
             self.access.require_ownership_to_replace(self.session.role, kind, name)
+        if replace or self.access.owner(kind, name) is None:
+            self.made.append((kind, name))
 
     def sees(self, kind: str, name: str) -> bool:
         """Whether the session's role has any right on an object."""
-        return self.access.sees(self.session.role, kind, name)
+        return self.access.sees(self.session.role, kind, name, self.secondary_roles)
+
+    def has(self, privilege: str, kind: str, name: str = "") -> bool:
+        """Whether the session has a privilege on an object."""
+        return self.access.has(self.session.role, privilege, kind, name, self.secondary_roles)
+
+    def owns(self, kind: str, name: str) -> bool:
+        """Whether the session's roles own an object."""
+        return self.has("OWNERSHIP", kind, name)
 
 
 class Statement(Protocol):

@@ -34,6 +34,25 @@ _TABLES: Final = {
     "service roles": "created_on:t name comment",
     "roles": "created_on:t name is_default is_current is_inherited assigned_to_users:n granted_to_roles:n granted_roles:n owner comment",
     "grants": "created_on:t privilege granted_on name granted_to grantee_name grant_option granted_by",
+    "grants on": "created_on:t privilege granted_on name granted_to grantee_name grant_option granted_by granted_by_role_type",
+    "grants to user": "created_on:t privilege granted_on name role granted_to grantee_name grant_option granted_by",
+    "grants of": "created_on:t role granted_to grantee_name granted_by",
+    "grants to service role": "created_on:t privilege granted_on name granted_to grantee_name",
+    "future grants": "created_on:t privilege grant_on name grant_to grantee_name grant_option",
+    "users": (
+        "name created_on:t login_name display_name first_name last_name email mins_to_unlock days_to_expiry comment disabled "
+        "must_change_password snowflake_lock default_warehouse default_namespace default_role default_secondary_roles "
+        "ext_authn_duo ext_authn_uid mins_to_bypass_mfa owner last_success_login:t expires_at_time:t locked_until_time:t "
+        "has_password has_rsa_public_key type has_mfa has_pat has_workload_identity is_from_organization_user"
+    ),
+    "terse users": (
+        "name created_on:t display_name first_name last_name email org_identity comment has_password has_rsa_public_key type "
+        "has_mfa has_pat has_federated_workload_authentication is_from_organization_user"
+    ),
+    "user": "property value default description",
+    "access tokens": (
+        "name user_name role_restriction expires_at:t status comment created_on:t created_by mins_to_bypass_required_network_policy:n"
+    ),
     "warehouses": "name state type size auto_suspend:n auto_resume owner comment created_on:t",
     "integrations": "name type category enabled comment created_on:t",
     "network rules": "created_on:t name database_name schema_name owner comment type mode entries_in_valuelist:n owner_role_type",

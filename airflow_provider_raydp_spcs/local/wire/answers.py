@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.tables.session import Source, TableSession
+
+STATEMENT: int = 0x6000
+"""Snowflake's number of statements that are no queries."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +24,14 @@ class Column:
 
 @dataclass(frozen=True)
 class RowsAnswer:
-    """Rows."""
+    """Rows.
+
+    :param statement_type: Snowflake's number of the kind of statement.
+    """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[object]]
+    statement_type: int = STATEMENT
 
 
 @dataclass(frozen=True)
@@ -55,10 +66,26 @@ class DownloadAnswer:
 
 @dataclass(frozen=True)
 class RewriteAnswer:
-    """Let the engine for tables run another text instead."""
+    """Let the engine for tables run another text instead.
+
+    :param sources: what the text reads besides tables.
+    """
 
     sql: str
     keeps_bindings: bool = False
+    sources: Sequence[Source] = ()
+
+
+@runtime_checkable
+class TableWork(Protocol):
+    """Something that the engine for tables does which is no statement of its own."""
+
+    def run(self, tables: TableSession, facts: SessionFacts) -> RowsAnswer:
+        """Do it.
+
+        :raises SnowflakeFault: it cannot be done.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +96,7 @@ class DropDatabaseAnswer:
     if_exists: bool
 
 
-Answer = RowsAnswer | UploadAnswer | DownloadAnswer | RewriteAnswer | DropDatabaseAnswer
+Answer = RowsAnswer | UploadAnswer | DownloadAnswer | RewriteAnswer | DropDatabaseAnswer | TableWork
 
 
 def status(message: str) -> RowsAnswer:
@@ -82,6 +109,10 @@ class SessionFacts:
     """What a statement may know of, and change in, its session.
 
     :param assigned_role: the role that the user has without a grant.
+    :param finished: ids of the statements that ended, the youngest last.
+    :param temporary: names of its temporary stages.
+    :param secondary_roles: ``ALL`` or ``NONE``: whether the user's other roles help.
+    :param is_restricted: whether it may have no other role than it has.
     """
 
     user: str
@@ -91,3 +122,7 @@ class SessionFacts:
     warehouse: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     assigned_role: str = "ACCOUNTADMIN"
+    finished: list[str] = field(default_factory=list)
+    temporary: list[str] = field(default_factory=list)
+    secondary_roles: str = "NONE"
+    is_restricted: bool = False

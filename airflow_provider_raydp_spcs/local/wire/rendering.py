@@ -2,51 +2,121 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import uuid
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.tables.results import TableResult
 from airflow_provider_raydp_spcs.local.wire.answers import Column, RowsAnswer, SessionFacts
 
-_STATEMENT_SHOW = 0x6000
+_MANY: Final = 0xA000
+_SELECT: Final = 0x1000
+_DML: Final = range(0x3000, 0x3600)
+_PARAMETERS: Final = [{"name": "TIMEZONE", "value": "Etc/UTC"}]
 
 
-def rows_json(answer: RowsAnswer, facts: SessionFacts) -> dict[str, Any]:
+def result_json(result: RowsAnswer | TableResult | dict[str, Any], facts: SessionFacts, key: str) -> dict[str, Any]:
+    """The answer of a statement that succeeded."""
+    if isinstance(result, dict):
+        return result
+    return rows_json(result, facts, key) if isinstance(result, RowsAnswer) else table_json(result, facts, key)
+
+
+def rows_json(answer: RowsAnswer, facts: SessionFacts, key: str = "") -> dict[str, Any]:
     """A result set in the JSON format, in which every value is a text."""
+    data = {
+        "rowtype": [_rowtype(column) for column in answer.columns],
+        "rowset": [
+            [_text(value, column) for value, column in zip(row, answer.columns, strict=True)] for row in answer.rows
+        ],
+        "total": len(answer.rows),
+        "returned": len(answer.rows),
+        "queryResultFormat": "json",
+        "statementTypeId": answer.statement_type,
+    }
+    return _succeeded(data, facts, key)
+
+
+def table_json(result: TableResult, facts: SessionFacts, key: str) -> dict[str, Any]:
+    """A result of the engine for tables: Arrow for rows, and JSON for the counts of changed rows."""
+    count = result.table.num_rows
+    data: dict[str, Any] = {
+        "rowtype": list(result.rowtype),
+        "total": count,
+        "returned": count,
+        "statementTypeId": result.statement_type,
+    }
+    if result.described:
+        data |= {"total": 0, "returned": 0, "arrayBindSupported": result.statement_type == 0x3100}
+        data |= {"queryResultFormat": "json", "rowset": []}
+        if result.statement_type == _SELECT:
+            data |= {"queryResultFormat": "arrow", "rowsetBase64": ""}
+    elif result.statement_type in _DML:
+        rows = zip(*(column.to_pylist() for column in result.table.columns), strict=True)
+        counts = [[None if value is None else str(value) for value in row] for row in rows]
+        data |= {"queryResultFormat": "json", "rowset": counts}
+    else:
+        encoded = base64.b64encode(result.arrow_bytes()).decode() if count else ""
+        data |= {"queryResultFormat": "arrow", "rowsetBase64": encoded}
+    return _succeeded(data, facts, key)
+
+
+def many_json(done: Sequence[tuple[str, object]], key: str, facts: SessionFacts) -> dict[str, Any]:
+    """The answer of a request of many statements: where the result of each is."""
+    kinds = [result.statement_type for _, result in done if isinstance(result, RowsAnswer | TableResult)]
+    data = {
+        "rowtype": [_rowtype(Column("multiple statement execution"))],
+        "rowset": [["Multiple statements executed successfully."]],
+        "total": 1,
+        "returned": 1,
+        "queryResultFormat": "json",
+        "statementTypeId": _MANY,
+        "resultIds": ",".join(child for child, _ in done),
+        "resultTypes": ",".join(str(kind) for kind in kinds),
+    }
+    return _succeeded(data, facts, key)
+
+
+def pending_json(key: str, code: str) -> dict[str, Any]:
+    """The statement runs; the result is to be asked for."""
     return {
         "data": {
-            "parameters": [{"name": "TIMEZONE", "value": "Etc/UTC"}],
-            "rowtype": [_rowtype(column) for column in answer.columns],
-            "rowset": [
-                [_text(value, column) for value, column in zip(row, answer.columns, strict=True)] for row in answer.rows
-            ],
-            "total": len(answer.rows),
-            "returned": len(answer.rows),
-            "queryId": str(uuid.uuid4()),
-            "queryResultFormat": "json",
-            "statementTypeId": _STATEMENT_SHOW,
-            "finalDatabaseName": facts.database,
-            "finalSchemaName": facts.schema,
-            "finalRoleName": facts.role,
-            "finalWarehouseName": facts.warehouse,
+            "queryId": key,
+            "getResultUrl": f"/queries/{key}/result",
+            "queryAbortsAfterSecs": 300,
+            "progressDesc": None,
         },
-        "code": None,
-        "message": None,
+        "code": code,
+        "message": "Query execution in progress.",
         "success": True,
     }
 
 
-def fault_json(fault: SnowflakeFault) -> dict[str, Any]:
+def fault_json(fault: SnowflakeFault, key: str = "") -> dict[str, Any]:
     """A refusal. Always sent as HTTP 200: a 5xx would make clients try again for minutes."""
     code = f"{fault.number:06d}"
     return {
-        "data": {"errorCode": code, "sqlState": fault.sqlstate, "queryId": str(uuid.uuid4())},
+        "data": {"errorCode": code, "sqlState": fault.sqlstate, "queryId": key or str(uuid.uuid4())},
         "code": code,
         "message": fault.message,
         "success": False,
         "headers": None,
     }
+
+
+def _succeeded(data: dict[str, Any], facts: SessionFacts, key: str) -> dict[str, Any]:
+    about = {
+        "parameters": _PARAMETERS,
+        "queryId": key or str(uuid.uuid4()),
+        "finalDatabaseName": facts.database,
+        "finalSchemaName": facts.schema,
+        "finalRoleName": facts.role,
+        "finalWarehouseName": facts.warehouse,
+    }
+    return {"data": data | about, "code": None, "message": None, "success": True}
 
 
 def _rowtype(column: Column) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Transfers:
     def __init__(self, files: StageFiles, sign_in: SignIn) -> None:
         self._files, self._sign_in = files, sign_in
 
-    def upload_json(self, answer: UploadAnswer, identity: Identity, host: str) -> dict[str, Any]:
+    def upload_json(self, answer: UploadAnswer, identity: Identity, host: str, key: str) -> dict[str, Any]:
         """What a client needs for PUT."""
         return _success(
             {
@@ -45,10 +45,11 @@ class Transfers:
                 "sourceCompression": answer.source_compression,
                 "stageInfo": self._stage_info(answer.folder, identity, host),
                 "encryptionMaterial": None,
-            }
+            },
+            key,
         )
 
-    def download_json(self, answer: DownloadAnswer, identity: Identity, host: str) -> dict[str, Any]:
+    def download_json(self, answer: DownloadAnswer, identity: Identity, host: str, key: str) -> dict[str, Any]:
         """What a client needs for GET."""
         return _success(
             {
@@ -59,7 +60,8 @@ class Transfers:
                 "stageInfo": self._stage_info(answer.folder, identity, host),
                 "presignedUrls": [],
                 "encryptionMaterial": [None] * len(answer.files),
-            }
+            },
+            key,
         )
 
     def _stage_info(self, folder: Path, identity: Identity, host: str) -> dict[str, Any]:
@@ -110,5 +112,5 @@ def _digest(path: Path) -> str:
         return base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()
 
 
-def _success(data: dict[str, Any]) -> dict[str, Any]:
-    return {"data": {**data, "queryId": str(uuid.uuid4())}, "code": None, "message": None, "success": True}
+def _success(data: dict[str, Any], key: str) -> dict[str, Any]:
+    return {"data": {**data, "queryId": key}, "code": None, "message": None, "success": True}

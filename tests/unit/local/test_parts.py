@@ -11,9 +11,10 @@ from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.ingress.proxy import snowflake_token
 from airflow_provider_raydp_spcs.local.runtimes.substitution import replace
 from airflow_provider_raydp_spcs.local.security.certificates import certificates
-from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn
+from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn, first_password
 from airflow_provider_raydp_spcs.local.services.images import ImageCatalogue
 from airflow_provider_raydp_spcs.local.services.scheduling import Demand, demand_of, lacking, place
+from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
 from airflow_provider_raydp_spcs.local.sql.locations import quote_locations
 from airflow_provider_raydp_spcs.local.sql.scope import like_matches
 from airflow_provider_raydp_spcs.local.store import Store
@@ -120,14 +121,17 @@ def test_the_store_keeps_what_it_was_given(tmp_path: Path) -> None:
 
 
 def test_passwords_and_tokens(tmp_path: Path) -> None:
-    sign_in = SignIn(tmp_path)
-    assert SignIn(tmp_path).password == sign_in.password
+    password, is_new = first_password(tmp_path)
+    assert first_password(tmp_path) == (password, False)
+    assert is_new
     assert stat.S_IMODE((tmp_path / "credentials.json").stat().st_mode) == 0o600
-    sign_in.check_password("raydp", sign_in.password)
-    for user, password in (("RAYDP", "wrong"), ("OTHER", sign_in.password), ("RAYDP", "")):
-        with pytest.raises(SnowflakeFault, match="Incorrect username or password"):
-            sign_in.check_password(user, password)
+    sign_in = SignIn(Catalogue(Store(tmp_path / "x.sqlite")))
+    assert sign_in.users.ensure_first("RAYDP", password, "R", anew=True)
     identity = Identity("RAYDP", "R")
+    assert sign_in.with_password("raydp", password) == identity
+    for user, wrong in (("RAYDP", "wrong"), ("OTHER", password), ("RAYDP", "")):
+        with pytest.raises(SnowflakeFault, match="Incorrect username or password"):
+            sign_in.with_password(user, wrong)
     token = sign_in.issue(identity, "service", 60)
     assert sign_in.identity(token, "service") == identity
     assert sign_in.identity(token, "session", "transfer") is None

@@ -68,6 +68,7 @@ class Account:
         )  # type: ignore[arg-type]
         self.dispatcher = Dispatcher(platform, self.catalogue, self.files)
         self.session = SessionFacts("RAYDP", "ACCOUNTADMIN", "DB", "S")
+        self.catalogue.create("User", "RAYDP", {"owner": "ACCOUNTADMIN", "LOGIN_NAME": "RAYDP"})
 
     def answer(self, text: str, *bindings: object) -> Answer | None:
         return self.dispatcher.answer(text, bindings, self.session)

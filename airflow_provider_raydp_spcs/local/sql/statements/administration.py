@@ -57,6 +57,7 @@ class CreateObject:
             context.needs(_ON_ACCOUNT[self.kind], ACCOUNT)
             if self.replace:
                 context.access.require_ownership_to_replace(context.session.role, self.kind, name)
+                context.made.append((self.kind, name))
         for rule in self.values.get("ALLOWED_NETWORK_RULES", ()):
             full = full_name(rule, context.session, "CREATE INTEGRATION")
             context.needs("USAGE", "Network rule", full)

@@ -25,6 +25,8 @@ class CreateDatabase:
         context.needs("CREATE DATABASE", ACCOUNT)
         if self.replace:
             context.access.require_ownership_to_replace(context.session.role, "Database", self.name)
+            _empty(context, self.name)
+            _forget(context, "Database", self.name)
         _record(context, "Database", self.name)
         return None
 
@@ -51,6 +53,10 @@ class CreateSchema:
         context.needs("CREATE SCHEMA", "Database", name.partition(".")[0])
         if self.replace:
             context.access.require_ownership_to_replace(context.session.role, "Schema", name)
+            _empty(context, name)
+            _forget(context, "Schema", name)
+        if self.replace or not context.catalogue.has("Schema", name):
+            context.made.append(("Schema", name))
         _record(context, "Schema", name)
         return None
 
@@ -75,7 +81,7 @@ class Use:
 
     def run(self, context: Context) -> Answer | None:
         name = self.name if self.kind == "Database" else _schema(self.name, context)
-        if context.access.scope(context.session.role, *_split(name)) != _split(name):
+        if context.access.scope(context.session.role, *_split(name), context.secondary_roles) != _split(name):
             raise cannot("Object does not exist, or operation cannot be performed.")
         return None
 

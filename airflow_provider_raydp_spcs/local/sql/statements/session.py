@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_provider_raydp_spcs.local.errors import unsupported
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
@@ -18,8 +19,9 @@ class UseRole:
     name: str
 
     def run(self, context: Context) -> Answer:
-        context.access.check_role(context.session.user, context.session.assigned_role, self.name)
-        context.session.role = self.name
+        session = context.session
+        context.access.check_role(session.user, session.assigned_role, self.name, is_restricted=session.is_restricted)
+        session.role = self.name
         return status(_DONE)
 
 
@@ -32,15 +34,20 @@ def use_role(cursor: Cursor) -> Statement:
 
 @dataclass(frozen=True)
 class UseSecondaryRoles:
+    which: str
+
     def run(self, context: Context) -> Answer:
-        del context
+        context.session.secondary_roles = self.which
         return status(_DONE)
 
 
 @reads("USE SECONDARY ROLES")
 def use_secondary_roles(cursor: Cursor) -> Statement:
-    cursor.rest()
-    return UseSecondaryRoles()
+    for which in ("ALL", "NONE"):
+        if cursor.take(which):
+            cursor.end()
+            return UseSecondaryRoles(which)
+    raise unsupported("USE SECONDARY ROLES with names of roles") if not cursor.at_end else cursor.fault()
 
 
 @dataclass(frozen=True)

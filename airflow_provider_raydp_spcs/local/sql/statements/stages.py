@@ -14,7 +14,6 @@ from airflow_provider_raydp_spcs.local.wire.answers import (
     Answer,
     Column,
     DownloadAnswer,
-    RewriteAnswer,
     RowsAnswer,
     UploadAnswer,
     status,
@@ -112,8 +111,7 @@ class CreateStage:
         if self.replace:
             context.files.clear(name)
         context.files.folder(name)
-        # COPY INTO runs in the engine for tables, which must know the stage as well.
-        return RewriteAnswer(f"CREATE OR REPLACE STAGE {name}")
+        return status(f"Stage area {name.rpartition('.')[2]} successfully created.")
 
 
 @reads("CREATE STAGE")

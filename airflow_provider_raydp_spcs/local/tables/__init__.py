@@ -1,0 +1,1 @@
+"""Tables: fakesnow over DuckDB, and everything that it is taught here. Nothing in it knows of containers."""

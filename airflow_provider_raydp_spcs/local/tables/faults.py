@@ -1,0 +1,103 @@
+"""Failures of fakesnow and DuckDB in Snowflake's words."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Final
+
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+
+logger = logging.getLogger(__name__)
+_COMPILE: Final = "SQL compilation error:\n"
+_MISSING: Final = re.compile(r"(Table|View|Sequence|Schema) with name (\S+) does not exist")
+_MISSING_FUNCTION: Final = re.compile(
+    r"(?:Scalar|Table|Macro|Aggregate) Function with name (\S+) does not exist", re.IGNORECASE
+)
+_MISSING_COLUMN: Final = re.compile(
+    r'Referenced (?:column|table) "([^"]+)" not found|does not have a column named "([^"]+)"'
+)
+_EXISTS: Final = re.compile(r'with name "?([^" ]+)"? already exists')
+_UNREADABLE: Final = re.compile(r"Could not convert string ['\"](.*?)['\"] to '?(\w+)")
+_DUCK: Final = {
+    "InterruptException": (604, "57014", "SQL execution canceled"),
+    "OutOfMemoryException": (300005, "XX000", "The statement needs more memory than the local Snowflake has."),
+    "OutOfRangeException": (100039, "22003", ""),
+    "InvalidInputException": (100132, "22023", ""),
+    "ConversionException": (100038, "22018", ""),
+    "BinderException": (2043, "02000", ""),
+    "CatalogException": (2003, "42S02", ""),
+    "ParserException": (1003, "42000", ""),
+    "HTTPException": (91016, "22000", ""),
+    "IOException": (91016, "22000", ""),
+}
+
+
+def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
+    """The answer for a failure in the engine for tables; what it cannot do at all is called unsupported."""
+    from snowflake.connector.errors import Error
+
+    if isinstance(error, Error):
+        return _of_fakesnow(error)
+    name = type(error).__name__
+    text = str(error).split("\n")[0]
+    if name == "ConstraintException":
+        return _constraint(text)
+    if name in _DUCK:
+        number, state, wording = _DUCK[name]
+        return _reworded(number, state, wording or text)
+    logger.warning("the engine for tables cannot run a statement", exc_info=error)
+    words = " ".join(sql.split()[:4])
+    return SnowflakeFault(
+        2, "0A000", f"Unsupported feature '{words[:60]}' (of the local Snowflake's engine for tables)."
+    )
+
+
+def _of_fakesnow(error: Exception) -> SnowflakeFault:
+    number = getattr(error, "errno", None) or 1003
+    text = str(getattr(error, "raw_msg", None) or getattr(error, "msg", None) or error)
+    return _reworded(max(int(number), 1), str(getattr(error, "sqlstate", None) or "42000"), text)
+
+
+def _reworded(number: int, state: str, text: str) -> SnowflakeFault:
+    if "Interrupted" in text:
+        return SnowflakeFault(604, "57014", "SQL execution canceled")
+    if found := _MISSING_FUNCTION.search(text):
+        return SnowflakeFault(2140, "42601", f"{_COMPILE}Unknown function {found[1].upper().rstrip('!')}.")
+    if found := _MISSING.search(text):
+        kind = "Schema" if found[1] == "Schema" else "Object"
+        return SnowflakeFault(
+            2003, "42S02", f"{_COMPILE}{kind} '{found[2].rstrip('!')}' does not exist or not authorized."
+        )
+    if found := _MISSING_COLUMN.search(text):
+        return SnowflakeFault(
+            904, "42000", f"{_COMPILE}error line 1 at position 0\ninvalid identifier '{found[1] or found[2]}'"
+        )
+    if found := _EXISTS.search(text):
+        return SnowflakeFault(2002, "42710", f"{_COMPILE}Object '{found[1].rstrip('!')}' already exists.")
+    if found := _UNREADABLE.search(text):
+        return unreadable(found[1], found[2])
+    text = re.sub(r"^\w+ Error: ", _COMPILE, text)
+    return SnowflakeFault(number, state, text)
+
+
+def unreadable(value: str, duckdb_type: str) -> SnowflakeFault:
+    """A text is no value of a type."""
+    kind = duckdb_type.upper()
+    if kind.startswith("TIMESTAMP"):
+        return SnowflakeFault(100035, "22007", f"Timestamp '{value}' is not recognized")
+    if kind.startswith("DATE"):
+        return SnowflakeFault(100040, "22007", f"Date '{value}' is not recognized")
+    if kind.startswith("TIME"):
+        return SnowflakeFault(100108, "22007", f"Time '{value}' is not recognized")
+    if kind.startswith("BOOL"):
+        return SnowflakeFault(100037, "22018", f"Boolean value '{value}' is not recognized")
+    return SnowflakeFault(100038, "22018", f"Numeric value '{value}' is not recognized")
+
+
+def _constraint(text: str) -> SnowflakeFault:
+    found = re.search(r"NOT NULL constraint failed: (\S+)", text)
+    if found:
+        name = found[1].rpartition(".")[2]
+        return SnowflakeFault(100072, "22000", f"NULL result in a non-nullable column '{name}'")
+    return SnowflakeFault(100072, "22000", text.removeprefix("Constraint Error: "))

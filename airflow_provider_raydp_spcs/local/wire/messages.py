@@ -1,0 +1,50 @@
+"""Requests and answers as every route reads and makes them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.wire.rendering import fault_json
+
+logger = logging.getLogger(__name__)
+Handler = Callable[[Request], Awaitable[JSONResponse]]
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """The JSON object that a client sent, zipped or not; an empty one for anything else."""
+    raw = await request.body()
+    if request.headers.get("content-encoding") == "gzip":
+        raw = gzip.decompress(raw)
+    found = json.loads(raw or b"{}")
+    return found if isinstance(found, dict) else {}
+
+
+def success(data: object) -> JSONResponse:
+    """The answer of a route that did what it was asked."""
+    return JSONResponse({"data": data, "code": None, "message": None, "success": True})
+
+
+def guarded(handler: Handler) -> Handler:
+    """Every failure is an answer, never an HTTP 500 (SPCS reference, part 0, point 5)."""
+
+    async def answer(request: Request) -> JSONResponse:
+        try:
+            return await handler(request)
+        except SnowflakeFault as fault:
+            return JSONResponse(fault_json(fault))
+        except (ValueError, OSError, EOFError) as error:
+            return JSONResponse(fault_json(SnowflakeFault(391918, "22000", f"Bad request: {type(error).__name__}.")))
+        except Exception:
+            logger.exception("a defect of the local Snowflake")
+            message = "Processing aborted by an internal error of the local Snowflake; its log has the reason."
+            return JSONResponse(fault_json(SnowflakeFault(370001, "XX000", message)))
+
+    return answer
