@@ -72,12 +72,6 @@ def statement_cancelled() -> SnowflakeFault:
     return SnowflakeFault(604, "57014", "SQL execution canceled")
 
 
-def statement_timeout(seconds: int) -> SnowflakeFault:
-    """The statement took longer than STATEMENT_TIMEOUT_IN_SECONDS."""
-    text = f"Statement reached its statement or warehouse timeout of {seconds} second(s) and was canceled."
-    return SnowflakeFault(630, "57014", text)
-
-
 def unrendered_template(text: str) -> SnowflakeFault:
     """A specification template and the values for it do not go together."""
     return SnowflakeFault(395069, "23001", f"Unable to render service spec from given template: {text}")

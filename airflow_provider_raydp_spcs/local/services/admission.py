@@ -93,7 +93,9 @@ def _counts(record: ServiceRecord) -> str | None:
 def _properties(record: ServiceRecord) -> str | None:
     seconds = record.auto_suspend_secs
     if 0 < seconds < LEAST_AUTO_SUSPEND:
-        return f"invalid value {seconds} for property 'AUTO_SUSPEND_SECS'; it must be 0, or at least {LEAST_AUTO_SUSPEND}"
+        return (
+            f"invalid value {seconds} for property 'AUTO_SUSPEND_SECS'; it must be 0, or at least {LEAST_AUTO_SUSPEND}"
+        )
     if seconds and any(endpoint.public for endpoint in record.specification.endpoints):
         return f"AUTO_SUSPEND_SECS is not supported for service {record.name}, which has public endpoints"
     if len(record.external_access_integrations) > MAX_INTEGRATIONS:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from airflow_provider_raydp_spcs.local.errors import (
-    SnowflakeFault,
-    cannot,
-    job_failed,
-    statement_cancelled,
-    statement_timeout,
-)
+from airflow_provider_raydp_spcs.local.errors import cannot, job_failed, statement_cancelled
+from airflow_provider_raydp_spcs.local.interruption import is_interrupted
 from airflow_provider_raydp_spcs.local.services import rows
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import Instance
@@ -55,22 +50,15 @@ class JobDesk:
         job = JobRecord(self._fleet.store.next_number("job"), is_async=is_async, replicas=values.get("REPLICAS"))
         return self._services.take_in(name, pool, text, values, owner, job)
 
-    def wait(self, job: RunningService, seconds: float, interrupted: Callable[[], bool]) -> None:
-        """Wait until a job has ended; when the wait ends before, the job is cancelled.
+    def wait(self, job: RunningService) -> None:
+        """Wait until a job has ended; a statement that is stopped before cancels its job.
 
-        :param seconds: STATEMENT_TIMEOUT_IN_SECONDS; 0 for as long as it takes.
-        :raises SnowflakeFault: it did not end well, or the statement was cancelled or took too long.
+        :raises SnowflakeFault: it did not end well, or the statement was stopped.
         """
-        end = time.monotonic() + seconds
         while (outcome := self._outcome(job)) is None:
-            fault: SnowflakeFault | None = None
-            if interrupted():
-                fault = statement_cancelled()
-            elif seconds and time.monotonic() >= end:
-                fault = statement_timeout(int(seconds))
-            if fault is not None:
+            if is_interrupted():
                 self.cancel(job.record.full_name)
-                raise fault
+                raise statement_cancelled()
             time.sleep(POLL_SECONDS)
         if outcome != "DONE":
             raise job_failed(job.record.name, outcome, self._reason(job))
@@ -99,9 +87,9 @@ class JobDesk:
             if job.outcome is not None:
                 return f"Job {service.record.name} is already in terminal state: {job.outcome}."
             self._fleet.cancel(service)
-            return f"Job {service.record.name} successfully cancelled."
+            return f"Job {service.record.name} successfully terminated"
 
-    def wait_for(self, name: str, status: str, seconds: float, interrupted: Callable[[], bool]) -> str:
+    def wait_for(self, name: str, status: str, seconds: float) -> str:
         """Wait until a service or job has a status; answer Snowflake's message.
 
         :raises SnowflakeFault: it has not within the time, or can never have it any more; the message names the present one.
@@ -116,7 +104,7 @@ class JobDesk:
                 return f"Service {name.rpartition('.')[2]} reached status {status}."
             if for_good:
                 raise cannot(f"Service '{name}' can never reach status {status}. Current status: {found}.")
-            if interrupted():
+            if is_interrupted():
                 raise statement_cancelled()
             if time.monotonic() >= end:
                 raise cannot(
@@ -130,7 +118,9 @@ class JobDesk:
             there = [each for each in self._fleet.services.values() if each.job is not None and not each.deleting]
             found = [(service, None) for service in there]
             gone = [(_from_json(body["record"]), body["deleted_on"]) for _, body in self._fleet.dropped_jobs()]
-            for service, deleted_on in sorted([*found, *gone], key=lambda pair: pair[0].record.created_on, reverse=True):
+            for service, deleted_on in sorted(
+                [*found, *gone], key=lambda pair: pair[0].record.created_on, reverse=True
+            ):
                 yield _history_row(service, deleted_on)
 
 

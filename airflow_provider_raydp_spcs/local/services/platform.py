@@ -46,6 +46,18 @@ class Platform:
         with self._fleet.lock:
             self._fleet.pools.set_owner(name, owner)
 
+    def show_services(self) -> list[dict[str, Any]]:
+        """Rows of SHOW SERVICES, of services and jobs."""
+        return self.views.services()
+
+    def describe_service(self, name: str) -> dict[str, Any]:
+        """Row of DESCRIBE SERVICE."""
+        return self.views.service(name)
+
+    def show_roles(self, name: str) -> list[dict[str, Any]]:
+        """Rows of SHOW ROLES IN SERVICE."""
+        return self.views.roles(name)
+
     def service_roles(self, name: str) -> dict[str, tuple[str, ...]]:
         """The service roles that a service's specification defines, with their endpoints; none where it is gone."""
         with self._fleet.lock:

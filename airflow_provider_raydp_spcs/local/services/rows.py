@@ -39,7 +39,9 @@ def pool_row(pool: PoolRecord, state: str) -> dict[str, Any]:
         "comment": pool.comment,
         "is_exclusive": "false",
         "placement_group": pool.placement_group,
-        "backup_instance_families": json.dumps(pool.backup_instance_families) if pool.backup_instance_families else None,
+        "backup_instance_families": json.dumps(pool.backup_instance_families)
+        if pool.backup_instance_families
+        else None,
     }
 
 

@@ -42,6 +42,11 @@ class Context:
         if replace:
             self.access.require_ownership_to_replace(self.session.role, kind, name)
 
+    def owns(self, kind: str, name: str) -> bool:
+        """Whether the session's role owns an object, or has the role that does."""
+        held = self.access.roles(self.session.role)
+        return "ACCOUNTADMIN" in held or self.access.owner(kind, name) in held
+
     def sees(self, kind: str, name: str) -> bool:
         """Whether the session's role has any right on an object."""
         return self.access.sees(self.session.role, kind, name)
