@@ -61,6 +61,22 @@ def cannot(text: str) -> SnowflakeFault:
     return SnowflakeFault(2043, "02000", f"SQL compilation error:\n{text}")
 
 
+def job_failed(name: str, status: str, reason: str) -> SnowflakeFault:
+    """A job that a statement waited for did not end well; the number is that of failed statements in general."""
+    text = f"Job {name} failed with status: {status}." + (f" {reason}." if reason else "")
+    return SnowflakeFault(100000, "P0000", text)
+
+
+def statement_cancelled() -> SnowflakeFault:
+    """Somebody cancelled the statement."""
+    return SnowflakeFault(604, "57014", "SQL execution canceled")
+
+
+def unrendered_template(text: str) -> SnowflakeFault:
+    """A specification template and the values for it do not go together."""
+    return SnowflakeFault(395069, "23001", f"Unable to render service spec from given template: {text}")
+
+
 def unsupported(what: str) -> SnowflakeFault:
     """The real Snowflake can do this, the local one cannot."""
     return SnowflakeFault(2, "0A000", f"Unsupported feature '{what}' (of the local Snowflake).")

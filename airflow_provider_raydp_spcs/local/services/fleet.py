@@ -1,51 +1,62 @@
-"""The services that there are: what statements and the supervisor share, behind one lock."""
+"""The services and jobs that there are: what statements and the supervisor share, behind one lock."""
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs.local.errors import does_not_exist
+from airflow_provider_raydp_spcs.local.services.instances import Instance
+from airflow_provider_raydp_spcs.local.services.nodes import Node, Nodes
 from airflow_provider_raydp_spcs.local.services.pools import Pools
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
-from airflow_provider_raydp_spcs.local.services.scheduling import Demand, demand_of, place
+from airflow_provider_raydp_spcs.local.services.scheduling import Demand
 from airflow_provider_raydp_spcs.local.store import now
-from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.store import Store
 
-_KIND: Final = "Service"
+_KIND, _DROPPED = "Service", "Dropped job"
+JOBS_KEPT: Final = dt.timedelta(days=30)
+"""Jobs that have ended are forgotten after so long (SPCS reference 2.2)."""
 
 
 class Fleet:
-    """Every service; whoever reads or changes it holds ``lock``."""
+    """Every service and job; whoever reads or changes them holds ``lock``."""
 
     def __init__(self, store: Store, pools: Pools) -> None:
         self.lock = threading.RLock()
         self.store, self.pools = store, pools
         self.services: dict[str, RunningService] = {}
+        self.nodes = Nodes(pools.provisioning_seconds, self._placed)
 
     def load(self) -> None:
-        """Read what was there before."""
-        for name, body in self.store.all(_KIND):
-            self.services[name] = RunningService(ServiceRecord.from_json(body))
+        """Read what was there before. Services start again; a job that was running has failed, for none runs twice."""
+        for name, body in list(self.store.all(_KIND)):
+            service = RunningService(ServiceRecord.from_json(body))
+            job = service.job
+            if job is not None:
+                if job.outcome is None and job.started:
+                    job.outcome, job.completed_on = "CANCELLED" if job.cancelled else "FAILED", now()
+                    self.save(service.record)
+                if job.completed_on and _age(job.completed_on) > JOBS_KEPT:
+                    self.store.delete(_KIND, name)
+                    continue
+                service.instances = [Instance.from_json(each) for each in job.ended]
+            self.services[name] = service
 
     def on(self, pool: str) -> list[RunningService]:
-        """The services of a pool."""
+        """The services and jobs of a pool."""
         return [service for service in self.services.values() if service.record.pool == pool]
 
-    def nodes(self, pool: str) -> list[list[Demand]]:
-        """The nodes of a pool with what is placed on each; where exactly does not matter here."""
-        record = self.pools.get(pool)
-        nodes: list[list[Demand]] = []
+    def _placed(self, pool: str) -> Iterator[tuple[Node | None, Demand]]:
         for service in self.on(pool):
-            demand = demand_of(service.record.specification)
             for instance in [*service.instances, *service.leaving]:
-                if instance.scheduled:
-                    place(demand, instance_family(record.instance_family), nodes, record.max_nodes)
-        return nodes
+                if instance.node is not None:
+                    yield instance.node, instance.demand
 
     def service(self, name: str) -> RunningService:
         """One service.
@@ -75,10 +86,41 @@ class Fleet:
             record.resumed_on = now()
         self.save(record)
 
+    def cancel(self, service: RunningService) -> None:
+        """Cancel a job that has not ended; its containers are stopped in the background."""
+        job = service.job
+        if job is not None and job.outcome is None and not job.cancelled:
+            job.cancelled = True
+            self.save(service.record)
+            service.stop_instances()
+
     def begin_drop(self, service: RunningService) -> None:
         """Drop a service; its containers are stopped in the background."""
         if not service.deleting:
+            if service.job is not None:
+                self._remember(service)
             # Forgotten on disk at once: a server that is killed now must not start it again.
             self.store.delete(_KIND, service.record.full_name)
             service.deleting = True
             service.stop_instances()
+
+    def _remember(self, service: RunningService) -> None:
+        """Keep a dropped job for the history of jobs."""
+        job = service.job
+        assert job is not None  # noqa: S101 - the caller looked
+        if job.outcome is None:
+            job.outcome, job.completed_on = "CANCELLED", now()
+            job.ended = [each.to_json() for each in service.instances]
+        self.store.put(_DROPPED, str(job.number), {"record": service.record.to_json(), "deleted_on": now()})
+
+    def dropped_jobs(self) -> list[tuple[str, dict[str, Any]]]:
+        """Jobs that were dropped within the time that jobs are kept."""
+        found = list(self.store.all(_DROPPED))
+        for number, body in found:
+            if _age(body["deleted_on"]) > JOBS_KEPT:
+                self.store.delete(_DROPPED, number)
+        return [each for each in found if _age(each[1]["deleted_on"]) <= JOBS_KEPT]
+
+
+def _age(moment: str) -> dt.timedelta:
+    return dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(moment)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_raydp_spcs.local.errors import already_exists, does_not_exist, invalid_value
@@ -19,7 +19,12 @@ _FIELDS = {
     "AUTO_RESUME": "auto_resume",
     "AUTO_SUSPEND_SECS": "auto_suspend_secs",
     "COMMENT": "comment",
+    "PLACEMENT_GROUP": "placement_group",
+    "BACKUP_INSTANCE_FAMILIES": "backup_instance_families",
 }
+_WHILE_SUSPENDED = ("INSTANCE_FAMILY", "PLACEMENT_GROUP")
+"""What can be changed only while no node is there (SPCS reference 1.1)."""
+_NAME = re.compile(r"[A-Z_][A-Z0-9_$]{0,254}\Z")
 
 
 class Pools:
@@ -30,7 +35,7 @@ class Pools:
 
     def __init__(self, store: Store, provisioning_seconds: float) -> None:
         self._store = store
-        self._provisioning = provisioning_seconds
+        self.provisioning_seconds = provisioning_seconds
 
     def create(self, name: str, values: Mapping[str, Any], owner: str, *, if_not_exists: bool) -> bool:
         """Make a pool; answer whether it is new.
@@ -41,6 +46,9 @@ class Pools:
             if if_not_exists:
                 return False
             raise already_exists(name)
+        if not _NAME.match(name):
+            msg = f"invalid compute pool name '{name[:80]}'; it must be an identifier without quotes, of at most 255 characters"
+            raise invalid_value(msg)
         for needed in ("MIN_NODES", "MAX_NODES", "INSTANCE_FAMILY"):
             if needed not in values:
                 msg = f"Missing option(s): [{needed}]"
@@ -55,6 +63,8 @@ class Pools:
             auto_suspend_secs=values.get("AUTO_SUSPEND_SECS", 3600),
             comment=values.get("COMMENT"),
             suspended=values.get("INITIALLY_SUSPENDED", False),
+            placement_group=values.get("PLACEMENT_GROUP"),
+            backup_instance_families=values.get("BACKUP_INSTANCE_FAMILIES", []),
         )
         self._save(pool)
         return True
@@ -77,14 +87,17 @@ class Pools:
         """Every pool."""
         return [PoolRecord(**body) for _, body in self._store.all(_KIND)]
 
-    def alter(self, name: str, values: Mapping[str, Any]) -> None:
-        """Change properties."""
+    def alter(self, name: str, values: Mapping[str, Any], *, has_nodes: bool) -> None:
+        """Change properties.
+
+        :param has_nodes: whether a node of it is there.
+        """
         pool = self.get(name)
         for key, value in values.items():
+            if key in _WHILE_SUSPENDED and (has_nodes or not pool.suspended):
+                msg = f"{key} of compute pool {name} can be changed only while it is suspended"
+                raise invalid_value(msg)
             if key == "INSTANCE_FAMILY":
-                if not pool.suspended:
-                    msg = f"INSTANCE_FAMILY of compute pool {name} can be changed only while it is suspended"
-                    raise invalid_value(msg)
                 pool.instance_family = _family(value).name
             elif key in _FIELDS:
                 setattr(pool, _FIELDS[key], value)
@@ -111,15 +124,11 @@ class Pools:
         """Forget a pool."""
         self._store.delete(_KIND, name)
 
-    def is_provisioned(self, pool: PoolRecord) -> bool:
-        """Whether its nodes are up."""
-        age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(pool.resumed_on)
-        return not pool.suspended and age.total_seconds() >= self._provisioning
-
     def _save(self, pool: PoolRecord) -> None:
         if pool.max_nodes < pool.min_nodes:
             msg = f"MAX_NODES ({pool.max_nodes}) of compute pool {pool.name} must not be below MIN_NODES ({pool.min_nodes})"
             raise invalid_value(msg)
+        _check_backups(pool.instance_family, pool.backup_instance_families)
         self._store.put(_KIND, pool.name, pool.to_json())
 
 
@@ -129,3 +138,10 @@ def _family(name: str) -> InstanceFamily:
     except UnknownInstanceFamilyError as error:
         msg = f"invalid value '{name}' for property 'INSTANCE_FAMILY': {error}"
         raise invalid_value(msg) from error
+
+
+def _check_backups(family: str, backups: Sequence[str]) -> None:
+    names = [_family(each).name for each in backups]
+    if family in names or len(set(names)) < len(names):
+        msg = f"BACKUP_INSTANCE_FAMILIES ({', '.join(names)}) must name each family once, and not INSTANCE_FAMILY ({family})"
+        raise invalid_value(msg)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from airflow_provider_raydp_spcs.local.services.instances import ContainerState
+from airflow_provider_raydp_spcs.local.services.nodes import Node
 from airflow_provider_raydp_spcs.local.services.records import PoolRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
-from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
+from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES, InstanceFamily, instance_family
 
 PROVISIONING: Final = "Endpoints provisioning in progress... check back in a few minutes"
 
@@ -19,45 +22,94 @@ def truth(value: bool) -> str:
     return "true" if value else "false"
 
 
-def pool_row(pool: PoolRecord, state: str, services: int, nodes: int) -> dict[str, Any]:
-    """A compute pool.
-
-    :param nodes: how many have something on them.
-    """
-    up = 0 if state in ("SUSPENDED", "STARTING") else max(nodes, pool.min_nodes)
+def pool_row(pool: PoolRecord, state: str) -> dict[str, Any]:
+    """A compute pool, without what must be counted."""
     return {
         "name": pool.name,
         "state": state,
         "min_nodes": pool.min_nodes,
         "max_nodes": pool.max_nodes,
         "instance_family": pool.instance_family,
-        "num_services": services,
-        "num_jobs": 0,
         "auto_suspend_secs": pool.auto_suspend_secs,
         "auto_resume": truth(pool.auto_resume),
-        "active_nodes": min(nodes, up),
-        "idle_nodes": max(0, up - nodes),
-        "target_nodes": 0 if state == "SUSPENDED" else max(nodes, pool.min_nodes),
         "created_on": pool.created_on,
         "resumed_on": pool.resumed_on,
         "updated_on": pool.updated_on,
         "owner": pool.owner,
         "comment": pool.comment,
         "is_exclusive": "false",
+        "placement_group": pool.placement_group,
+        "backup_instance_families": json.dumps(pool.backup_instance_families)
+        if pool.backup_instance_families
+        else None,
     }
 
 
-def family_rows() -> Iterator[dict[str, Any]]:
-    """Every instance family."""
+def node_row(node: Node, pool: PoolRecord) -> dict[str, Any]:
+    """A node of a compute pool."""
+    return {
+        "node_id": node.id,
+        "instance_family": node.family,
+        "created_on": node.created_on,
+        "placement_group": pool.placement_group,
+        **_hardware(instance_family(node.family)),
+    }
+
+
+def family_rows(in_use: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """Every instance family.
+
+    :param in_use: how many nodes of each there are.
+    """
     for family in INSTANCE_FAMILIES.values():
         yield {
             "name": family.name,
-            "vcpu": family.vcpus,
-            "memory_gib": family.memory_gib,
-            "storage_gib": family.storage_gb,
-            "gpu": family.gpu,
-            "gpu_count": family.gpus or None,
+            "description": _description(family),
+            **_hardware(family),
+            "current_node_usage": in_use.get(family.name, 0),
+            "message": "" if family.node_limit else "Available on request only.",
         }
+
+
+def _hardware(family: InstanceFamily) -> dict[str, Any]:
+    memory = re.search(r"(\d+) GB", family.gpu or "")
+    return {
+        "vcpu": family.vcpus,
+        "memory_gib": family.memory_gib,
+        "storage_gib": family.storage_gb,
+        "gpu": family.gpu or "",
+        "gpu_count": family.gpus,
+        "gpu_memory_gib": int(memory[1]) if memory else 0,
+    }
+
+
+def _description(family: InstanceFamily) -> str:
+    gpus = f", {family.gpus} x {family.gpu}" if family.gpus else ""
+    return f"{family.vcpus} vCPUs, {family.memory_gib} GiB{gpus} ({family.architecture})"
+
+
+def second(moment: str | None) -> str | None:
+    """A time as it stands in texts: ``2025-04-25T06:01:38Z``."""
+    return None if moment is None else f"{moment[:19]}Z"
+
+
+def image_digest(image: str) -> str:
+    """A digest of an image's name, where nobody counts the image's own."""
+    return "sha256:" + hashlib.sha256(image.encode()).hexdigest()
+
+
+def container_state(state: ContainerState) -> dict[str, Any]:
+    """A container as JSON, in the history of jobs."""
+    return {
+        "containerName": state.container.name,
+        "image": state.container.image,
+        "imageSha256": image_digest(state.container.image),
+        "lastExitCode": state.last_exit_code,
+        "message": state.message,
+        "restartCount": state.restart_count,
+        "startTime": second(state.start_time) or "",
+        "status": state.status,
+    }
 
 
 def spec_digest(text: str) -> str:
@@ -80,8 +132,8 @@ def service_row(service: RunningService, domain: str) -> dict[str, Any]:
         "owner": record.owner,
         "compute_pool": record.pool,
         "dns_name": f"{record.label}.{domain}",
-        "current_instances": len(service.instances),
-        "target_instances": 0 if record.suspended else record.min_instances,
+        "current_instances": sum(not each.has_ended for each in service.instances),
+        "target_instances": 0 if service.deleting else record.wanted_instances,
         "min_ready_instances": record.min_ready_instances,
         "min_instances": record.min_instances,
         "max_instances": record.max_instances,
@@ -91,14 +143,14 @@ def service_row(service: RunningService, domain: str) -> dict[str, Any]:
         "updated_on": record.updated_on,
         "resumed_on": record.resumed_on,
         "suspended_on": record.suspended_on,
-        "auto_suspend_secs": 0,
+        "auto_suspend_secs": record.auto_suspend_secs,
         "comment": record.comment,
         "owner_role_type": "ROLE",
         "query_warehouse": record.query_warehouse,
-        "is_job": "false",
-        "is_async_job": "false",
+        "is_job": truth(service.job is not None),
+        "is_async_job": truth(service.job is not None and service.job.is_async),
         "spec_digest": spec_digest(record.specification_text),
-        "is_upgrading": "false",
+        "is_upgrading": truth(service.is_upgrading),
     }
 
 
@@ -110,7 +162,8 @@ def normalised_spec(service: RunningService) -> str:
     return yaml.dump(mapping, explicit_start=True, sort_keys=False, default_style='"', width=10_000)
 
 
-def _common(service: RunningService) -> dict[str, Any]:
+def of_service(service: RunningService) -> dict[str, Any]:
+    """The first fields of a row about one of its instances or containers."""
     record = service.record
     return {
         "database_name": record.database,
@@ -125,18 +178,18 @@ def container_rows(service: RunningService) -> Iterator[dict[str, Any]]:
     for instance in [*service.instances, *service.leaving]:
         for state in instance.containers:
             yield {
-                **_common(service),
+                **of_service(service),
                 "instance_id": str(instance.id),
                 "instance_status": instance.status,
                 "container_name": state.container.name,
                 "status": "TERMINATING" if instance.stopping else state.status,
                 "message": instance.reason or state.message,
                 "image_name": state.container.image,
-                "image_digest": "sha256:" + hashlib.sha256(state.container.image.encode()).hexdigest(),
+                "image_digest": image_digest(state.container.image),
                 "restart_count": state.restart_count,
-                "start_time": state.start_time,
+                "start_time": second(state.start_time),
                 "last_exit_code": None if state.last_exit_code is None else str(state.last_exit_code),
-                "last_restart_time": state.last_restart_time,
+                "last_restart_time": second(state.last_restart_time),
             }
 
 
@@ -144,13 +197,13 @@ def instance_rows(service: RunningService) -> Iterator[dict[str, Any]]:
     """The instances."""
     for instance in [*service.instances, *service.leaving]:
         yield {
-            **_common(service),
+            **of_service(service),
             "instance_id": str(instance.id),
             "status": instance.status,
-            "spec_digest": spec_digest(service.record.specification_text),
-            "creation_time": instance.created_on,
-            "start_time": instance.start_time,
-            "ip_address": instance.address if instance.scheduled else None,
+            "spec_digest": spec_digest(instance.specification_text),
+            "creation_time": second(instance.created_on),
+            "start_time": second(instance.start_time),
+            "ip_address": instance.address if instance.node is not None or instance.start_time else None,
         }
 
 

@@ -57,17 +57,3 @@ def unschedulable(reason: str) -> str:
     if reason == "GPU":
         return "Unschedulable due to insufficient GPU resources."
     return f"Unschedulable due to insufficient {'memory ' if reason == 'memory' else ''}resources"
-
-
-def place(demand: Demand, family: InstanceFamily, nodes: list[list[Demand]], max_nodes: int) -> str | None:
-    """Put the demand on the first node with room, a new one where the pool may grow; else say what is lacking."""
-    reason: str | None = None
-    for node in nodes:
-        reason = lacking(demand, family, node)
-        if reason is None:
-            node.append(demand)
-            return None
-    if len(nodes) < max_nodes:
-        nodes.append([demand])
-        return None
-    return reason or "node"

@@ -7,18 +7,22 @@ import logging
 import shutil
 import threading
 import time
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_raydp_spcs.local.services import container_logs
 from airflow_provider_raydp_spcs.local.services.container_start import Folders, prepare, write_token
+from airflow_provider_raydp_spcs.local.services.events import Events
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState, Instance
-from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
+from airflow_provider_raydp_spcs.local.services.records import JobRecord, ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
-from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, machine_gpus, place, unschedulable
+from airflow_provider_raydp_spcs.local.services.scheduling import unschedulable
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
+from airflow_provider_raydp_spcs.local.store import now
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
-from airflow_provider_raydp_spcs.spcs.specification import Container
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
@@ -41,6 +45,8 @@ class Supervisor:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._tokens_renewed = time.monotonic()
+        self._events = Events(folders.logs)
+        self._busy: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin; what an earlier server left behind has been ended."""
@@ -80,11 +86,7 @@ class Supervisor:
     def _tick(self) -> None:
         renew = time.monotonic() - self._tokens_renewed > TOKEN_RENEWAL_SECONDS
         for name, service in list(self._fleet.services.items()):
-            for instance in service.leaving:
-                instance.step(self._start_container)
-            for instance in [each for each in service.leaving if not each.running]:
-                service.leaving.remove(instance)
-                shutil.rmtree(self._folders.instance(instance), ignore_errors=True)
+            self._see_off(service)
             if service.deleting:
                 if not service.leaving:
                     del self._fleet.services[name]
@@ -92,28 +94,98 @@ class Supervisor:
                     for folder in (self._folders.logs, self._folders.blocks):
                         shutil.rmtree(folder / name, ignore_errors=True)
                 continue
+            self._wake(service)
             self._reconcile(service)
+            self._write_down(service)
             if renew:
                 self._renew_tokens(service)
+        self._rest_pools()
         if renew:
             self._tokens_renewed = time.monotonic()
 
+    def _wake(self, service: RunningService) -> None:
+        """Resume a service that somebody asked something of (SPCS reference 4.1)."""
+        if service.woken and service.record.suspended:
+            pool = self._fleet.pools.get(service.record.pool)
+            if pool.auto_resume:
+                self._fleet.pools.set_suspended(pool.name, suspended=False)
+            self._fleet.set_suspended(service, suspended=False)
+        service.woken = False
+
+    def _see_off(self, service: RunningService) -> None:
+        """Forget the instances whose last process is gone."""
+        for instance in service.leaving:
+            instance.step(self._start_container)
+        for instance in [each for each in service.leaving if not each.running]:
+            service.leaving.remove(instance)
+            shutil.rmtree(self._folders.instance(instance), ignore_errors=True)
+
     def _reconcile(self, service: RunningService) -> None:
         record = service.record
-        wanted = 0 if record.suspended else record.min_instances
-        while len(service.instances) > wanted:
-            surplus = service.instances.pop()
-            surplus.terminate()
-            service.leaving.append(surplus)
-        while len(service.instances) < wanted and not service.leaving:
-            service.instances.append(self._new_instance(record, len(service.instances)))
+        self._upgrade(service)
+        for surplus in [each for each in service.instances if each.id >= record.wanted_instances]:
+            if not (surplus.has_ended and service.job):
+                service.stop(surplus)
+        there = {each.id for each in [*service.instances, *service.leaving]}
+        for number in range(record.wanted_instances):
+            if number not in there:
+                service.instances.append(self._new_instance(record, number))
+        service.instances.sort(key=lambda each: each.id)
         for instance in service.instances:
-            if not instance.scheduled:
+            if not instance.scheduled and not instance.has_ended:
                 self._schedule(service, instance)
             if instance.status == "PENDING":
                 instance.meet(self._names_for(record))
             instance.step(self._start_container)
+        if service.job is not None:
+            self._finish(service, service.job)
         self._open_ports(service)
+
+    def _upgrade(self, service: RunningService) -> None:
+        """Replace one instance of an earlier specification, the highest id first, once the one before it is ready."""
+        text = service.record.specification_text
+        old = [each for each in service.instances if each.specification_text != text]
+        new = [each for each in service.instances if each.specification_text == text]
+        whole = len(service.instances) >= service.record.wanted_instances
+        if old and whole and not service.leaving and all(each.status == "READY" for each in new):
+            service.stop(max(old, key=lambda each: each.id))
+
+    def _finish(self, service: RunningService, job: JobRecord) -> None:
+        """Note that a job has ended; its nodes are free again, its containers' states stay to be seen."""
+        if job.outcome is not None:
+            return
+        for instance in service.instances:
+            if instance.has_ended:
+                instance.node = None
+        if job.cancelled:
+            ended = not service.leaving
+        else:
+            ended = len(service.instances) >= (job.replicas or 1) and all(each.has_ended for each in service.instances)
+        if ended:
+            job.outcome = "CANCELLED" if job.cancelled else service.status
+            job.completed_on = now()
+            job.ended = [each.to_json() for each in service.instances]
+            self._fleet.save(service.record)
+            for instance in service.instances:
+                shutil.rmtree(self._folders.instance(instance), ignore_errors=True)
+
+    def _write_down(self, service: RunningService) -> None:
+        self._events.notice(service)
+        for instance in service.instances:
+            for state in instance.containers:
+                if state.start_time is not None:
+                    container_logs.mark(self._folders.log(service.record, instance, state.container.name))
+
+    def _rest_pools(self) -> None:
+        """Suspend the pools on which nothing has been for AUTO_SUSPEND_SECS (SPCS reference 1.1)."""
+        for pool in self._fleet.pools.all():
+            self._fleet.nodes.of(pool)
+            if pool.suspended or any(service.is_active for service in self._fleet.on(pool.name)):
+                self._busy[pool.name] = time.monotonic()
+            elif pool.auto_suspend_secs:
+                idle = time.monotonic() - self._busy.setdefault(pool.name, time.monotonic())
+                if idle >= pool.auto_suspend_secs:
+                    self._fleet.pools.set_suspended(pool.name, suspended=True)
 
     def _open_ports(self, service: RunningService) -> None:
         record = service.record
@@ -128,8 +200,8 @@ class Supervisor:
 
     def _new_instance(self, record: ServiceRecord, instance_id: int) -> Instance:
         number = self._fleet.store.next_number("instance")
-        states = [ContainerState(container) for container in record.specification.containers]
-        instance = Instance(instance_id, number, self._runtime.address(number), states)
+        address = self._runtime.address(number)
+        instance = Instance(instance_id, number, address, record.specification_text, is_job=record.job is not None)
         if instance_id == 0:
             record.number = number
             self._fleet.save(record)
@@ -137,41 +209,54 @@ class Supervisor:
 
     def _schedule(self, service: RunningService, instance: Instance) -> None:
         pool = self._fleet.pools.get(service.record.pool)
-        if not self._fleet.pools.is_provisioned(pool):
-            instance.reason = "Compute pool node(s) are being provisioned"
-            return
-        for state in instance.containers:
-            if self._around.images.find(state.container.image) is None:
-                instance.reason = "Failed to pull image"
+        if instance.node is None and not pool.suspended:
+            found = self._fleet.nodes.place(pool, instance.demand)
+            if isinstance(found, str):
+                instance.reason = unschedulable(found)
                 return
-        demand = demand_of(service.record.specification)
-        if demand.gpus > machine_gpus():
-            reason: str | None = "GPU"
+            instance.node = found
+        instance.has_images = all(self._around.images.find(each.container.image) for each in instance.containers)
+        if instance.node is None:
+            instance.reason = "Waiting to start"
+        elif not instance.node.is_up:
+            instance.reason = "Compute pool node(s) are being provisioned"
         else:
-            reason = place(demand, instance_family(pool.instance_family), self._fleet.nodes(pool.name), pool.max_nodes)
-        instance.scheduled = reason is None
-        instance.reason = unschedulable(reason) if reason else ""
+            instance.reason = "" if instance.has_images else "Failed to pull image"
 
-    def _start_container(self, instance: Instance, container: Container) -> ContainerHandle:
+    def _start_container(self, instance: Instance, state: ContainerState) -> ContainerHandle:
         service = next(each for each in self._fleet.services.values() if instance in each.instances)
+        record, container = service.record, state.container
+        if instance.specification_text != record.specification_text:
+            record = replace(record, specification_text=instance.specification_text)
         image = self._around.images.find(container.image)
         if image is None:
             raise FileNotFoundError(container.image)
-        return self._runtime.start(
-            prepare(
-                service.record,
-                instance,
-                container,
-                image,
-                folders=self._folders,
-                facts=self._around.facts,
-                names=self._names_for(service.record),
-                own_names=self._own_names(service.record),
-                family=instance_family(self._fleet.pools.get(service.record.pool).instance_family),
-                token=self._around.issue_token(service.record.full_name, service.record.owner),
-                stage_folder=self._around.stage_folder,
-            )
+        prepared = prepare(
+            record,
+            instance,
+            container,
+            image,
+            folders=self._folders,
+            facts=self._around.facts,
+            names=self._names_for(record),
+            own_names=self._own_names(record),
+            family=instance_family(self._fleet.pools.get(record.pool).instance_family),
+            token=self._around.issue_token(record.full_name, record.owner),
+            stage_folder=self._around.stage_folder,
         )
+        job = record.job
+        if job is not None:
+            job.started = True
+            self._fleet.save(service.record)
+            if job.replicas is not None:  # which tells replicas what part of the work is theirs (reference 3.5)
+                parts = {"SNOWFLAKE_JOBS_COUNT": str(job.replicas), "SNOWFLAKE_JOB_INDEX": str(instance.id)}
+                prepared = replace(prepared, platform_env={**prepared.platform_env, **parts})
+        before = _size(prepared.log)
+        handle = self._runtime.start(prepared)
+        state.log_before = state.log_from if state.start_time is not None else None
+        # A log that grew too long was begun anew.
+        state.log_from = before if _size(prepared.log) >= before else 0
+        return handle
 
     def _names_for(self, record: ServiceRecord) -> dict[str, str]:
         """DNS names of the services of the same schema, with the address of their first instance."""
@@ -194,7 +279,12 @@ class Supervisor:
                 write_token(self._folders.instance(instance) / "s", token)
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
 def _targets(service: RunningService, endpoint: str) -> list[str]:
-    """Where requests for a public endpoint may go now, as ``address:port``."""
+    """Where requests for a public endpoint may go now, as ``address:port``; a suspended service is woken by the question."""
+    service.woken = service.woken or service.record.auto_resume
     ports = {each.name: each.port for each in service.record.specification.endpoints}
     return [f"{address}:{ports[endpoint]}" for address in service.ready_addresses if ports.get(endpoint)]

@@ -25,6 +25,15 @@ class _Dialect(Snowflake):  # type: ignore[misc]
     Tokenizer = _Tokenizer
 
 
+def tokens_of(text: str) -> list[Token]:
+    """The tokens of a text as they are in it.
+
+    :raises SqlglotError: it cannot be cut into tokens.
+    """
+    found: list[Token] = _Dialect().tokenize(text)
+    return found
+
+
 class Cursor:
     """A position in the tokens of one statement.
 
@@ -33,7 +42,7 @@ class Cursor:
 
     def __init__(self, text: str, bindings: Sequence[object] = ()) -> None:
         try:
-            tokens = _Dialect().tokenize(quote_locations(text))
+            tokens = tokens_of(quote_locations(text))
         except SqlglotError as error:
             raise syntax_error(0, text[:20]) from error
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
@@ -104,6 +113,10 @@ class Cursor:
         """Whether a quoted text comes next."""
         return not self.at_end and self._tokens[self._index].token_type in _TEXT
 
+    def is_text_or_mark(self) -> bool:
+        """Whether a quoted text, or a ``?`` for one, comes next."""
+        return self.peek_is_text() or self._is_mark()
+
     def word(self) -> str:
         """The next word in upper case."""
         if self.at_end or self.peek_is_text():
@@ -164,6 +177,12 @@ class Cursor:
         while self.take("."):
             parts.append(self._part())
         return ".".join(parts)
+
+    def key(self) -> str:
+        """A name of one part in its own case, as keys of ``name => value`` are."""
+        part = self._tokens[self._index].text if not self.at_end else ""
+        self._part()
+        return str(part)
 
     def names(self) -> list[str]:
         """Names in parentheses."""

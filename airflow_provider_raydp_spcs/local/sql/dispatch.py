@@ -12,6 +12,7 @@ from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.security.access import Access
 from airflow_provider_raydp_spcs.local.security.sign_in import ORGANISATION
 from airflow_provider_raydp_spcs.local.sql import registry, statements
+from airflow_provider_raydp_spcs.local.sql.calls import answer_calls
 from airflow_provider_raydp_spcs.local.sql.current import replace_current
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.mentions import check_mentions
@@ -43,7 +44,7 @@ class Dispatcher:
             return None  # whoever reads it next has the better message
         context = registry.Context(session, self._platform, self._catalogue, self._files, self.access)
         parser = registry.find(cursor)
-        answer = parser(cursor).run(context) if parser else None
+        answer = parser(cursor).run(context) if parser else answer_calls(text, bindings, context)
         for kind, name in context.made:
             self.access.made(kind, name)
         if answer is not None:

@@ -21,7 +21,9 @@ _TABLES: Final = {
     "compute pools": f"{_POOL} placement_group backup_instance_families",
     "compute pool": f"{_POOL} budget error_code status_message placement_group backup_instance_families",
     "instance families": "name description vcpu:n memory_gib:n storage_gib:n gpu gpu_count:n gpu_memory_gib:n current_node_usage:n message",
+    "nodes": "node_id instance_family created_on:t placement_group vcpu:n memory_gib:n storage_gib:n gpu gpu_count:n gpu_memory_gib:n",
     "services": f"{_SERVICE_HEAD} {_SERVICE_TAIL}",
+    "services of one kind": f"{_SERVICE_HEAD} {_SERVICE_TAIL.replace(' is_job ', ' ')}",
     "service": f"{_SERVICE_HEAD} spec {_SERVICE_TAIL}",
     "containers": (
         "database_name schema_name service_name service_status instance_id instance_status container_name status message "

@@ -13,7 +13,7 @@ from airflow_provider_raydp_spcs.local.runtimes.substitution import replace
 from airflow_provider_raydp_spcs.local.security.certificates import certificates
 from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn, first_password
 from airflow_provider_raydp_spcs.local.services.images import ImageCatalogue
-from airflow_provider_raydp_spcs.local.services.scheduling import Demand, demand_of, lacking, place
+from airflow_provider_raydp_spcs.local.services.scheduling import Demand, demand_of, lacking
 from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
 from airflow_provider_raydp_spcs.local.sql.locations import quote_locations
 from airflow_provider_raydp_spcs.local.sql.scope import like_matches
@@ -95,8 +95,7 @@ def test_what_fits_and_what_does_not() -> None:
     assert lacking(Demand(3.5, GIB, 0), family) == "CPU"
     assert lacking(Demand(1, 14 * GIB, 0), family) == "memory"
     assert lacking(Demand(1, GIB, 1), family) == "GPU"
-    nodes: list[list[Demand]] = []
-    assert [place(Demand(2, GIB, 0), family, nodes, 2) for _ in range(3)] == [None, None, "CPU"]
+    assert lacking(Demand(2, GIB, 0), family, [Demand(2, GIB, 0)]) == "CPU"
 
 
 def test_missing_requests_count_as_half_a_core_and_half_a_gib() -> None:

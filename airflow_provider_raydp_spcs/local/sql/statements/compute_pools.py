@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
@@ -37,7 +37,9 @@ class CreatePool:
     def run(self, context: Context) -> Answer:
         context.needs("CREATE COMPUTE POOL", ACCOUNT)
         return status(
-            context.platform.create_pool(self.name, self.values, context.session.role, if_not_exists=self.if_not_exists)
+            context.platform.pools.create(
+                self.name, self.values, context.session.role, if_not_exists=self.if_not_exists
+            )
         )
 
 
@@ -47,26 +49,37 @@ def create(cursor: Cursor) -> Statement:
     return CreatePool(cursor.name(), if_not_exists, p.read_properties(cursor, _PROPERTIES))
 
 
+_DEFAULTS: dict[str, Any] = {
+    "AUTO_SUSPEND_SECS": 3600,
+    "AUTO_RESUME": True,
+    "COMMENT": None,
+    "PLACEMENT_GROUP": None,
+    "BACKUP_INSTANCE_FAMILIES": [],
+}
+"""What UNSET takes back, and to what."""
+
+
 @dataclass(frozen=True)
 class AlterPool:
     name: str
     if_exists: bool
     action: str
     values: dict[str, Any]
+    types: tuple[str, ...] = ()
 
     def run(self, context: Context) -> Answer:
-        platform = context.platform
-        if self.if_exists and not platform.has_pool(self.name):
+        pools = context.platform.pools
+        if self.if_exists and not pools.has(self.name):
             return status(_DONE)
         context.needs("MODIFY" if self.action == "SET" else "OPERATE", _KIND, self.name)
         if self.action == "SUSPEND":
-            platform.suspend_pool(self.name)
+            pools.suspend(self.name)
         elif self.action == "RESUME":
-            platform.resume_pool(self.name)
-        elif self.action == "STOP ALL":
-            platform.stop_all(self.name)
+            pools.resume(self.name)
+        elif self.action == "STOP":
+            pools.stop_all(self.name, self.types)
         else:
-            platform.alter_pool(self.name, self.values)
+            pools.alter(self.name, self.values)
         return status(_DONE)
 
 
@@ -75,17 +88,35 @@ def alter(cursor: Cursor) -> Statement:
     if_exists = cursor.if_exists()
     name = cursor.name()
     if cursor.take("SET"):
-        return AlterPool(name, if_exists, "SET", p.read_properties(cursor, _PROPERTIES))
+        readers = {key: reader for key, reader in _PROPERTIES.items() if key != "INITIALLY_SUSPENDED"}
+        return AlterPool(name, if_exists, "SET", _some(cursor, p.read_properties(cursor, readers)))
     if cursor.take("UNSET"):
-        defaults: dict[str, Any] = {"AUTO_SUSPEND_SECS": 3600, "AUTO_RESUME": True, "COMMENT": None}
-        return AlterPool(name, if_exists, "SET", {key: defaults[key] for key in p.read_unset(cursor, defaults)})
-    for action in ("SUSPEND", "RESUME", "STOP ALL"):
-        if cursor.take(*action.split()):
-            if action == "STOP ALL":
-                cursor.rest()  # OF TYPE …: there are only services here
+        unset = {key: _DEFAULTS.get(key) for key in p.read_unset(cursor, dict.fromkeys([*_DEFAULTS, "TAG"], p.value))}
+        return AlterPool(name, if_exists, "SET", _some(cursor, unset))
+    if cursor.take("STOP", "ALL"):
+        types = read_types(cursor) if cursor.take("OF", "TYPE") else ()
+        cursor.end()
+        return AlterPool(name, if_exists, "STOP", {}, types)
+    for action in ("SUSPEND", "RESUME"):
+        if cursor.take(action):
             cursor.end()
             return AlterPool(name, if_exists, action, {})
     raise cursor.fault()
+
+
+def _some(cursor: Cursor, values: dict[str, Any]) -> dict[str, Any]:
+    """At least one property must be named."""
+    if not values:
+        raise cursor.fault()
+    return values
+
+
+def read_types(cursor: Cursor) -> tuple[str, ...]:
+    """Workload types after OF TYPE, in upper case."""
+    found = [cursor.value().upper()]
+    while cursor.take(","):
+        found.append(cursor.value().upper())
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -94,9 +125,9 @@ class DropPool:
     if_exists: bool
 
     def run(self, context: Context) -> Answer:
-        if context.platform.has_pool(self.name):
+        if context.platform.pools.has(self.name):
             context.needs("OWNERSHIP", _KIND, self.name)
-        done = status(context.platform.drop_pool(self.name, if_exists=self.if_exists))
+        done = status(context.platform.pools.drop(self.name, if_exists=self.if_exists))
         context.access.forget(_KIND, self.name)
         return done
 
@@ -114,42 +145,51 @@ class ShowPools:
     filters: ShowFilters
 
     def run(self, context: Context) -> Answer:
-        rows = [row for row in context.platform.show_pools() if context.sees(_KIND, row["name"])]
+        rows = [row for row in context.platform.pools.show() if context.sees(_KIND, row["name"])]
         return answer_of("compute pools", self.filters.apply(rows))
 
 
 @dataclass(frozen=True)
 class ShowFilters:
-    """LIKE, STARTS WITH and LIMIT, which every SHOW has."""
+    """LIKE, STARTS WITH and LIMIT … FROM, which every SHOW has.
+
+    :param after: only what follows the first name that begins with this.
+    """
 
     like: str | None = None
     starts: str | None = None
     limit: int | None = None
+    after: str | None = None
 
-    def apply(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The rows that pass."""
+    def apply(self, rows: list[dict[str, Any]], column: str = "name") -> list[dict[str, Any]]:
+        """The rows that pass.
+
+        :param column: which names the objects.
+        """
         kept = [
             row
             for row in rows
-            if like_matches(self.like, str(row["name"])) and str(row["name"]).startswith(self.starts or "")
+            if like_matches(self.like, str(row[column])) and str(row[column]).startswith(self.starts or "")
         ]
+        if self.after:
+            first = next((i for i, row in enumerate(kept) if str(row[column]).startswith(self.after)), len(kept))
+            kept = kept[first + 1 :]
         return kept[: self.limit]
 
 
 def read_filters(cursor: Cursor, filters: ShowFilters = ShowFilters()) -> ShowFilters:
     """Read what comes of them."""
-    like, starts, limit = filters.like, filters.starts, filters.limit
     while True:
         if cursor.take("LIKE"):
-            like = cursor.text()
+            filters = replace(filters, like=cursor.text())
         elif cursor.take("STARTS", "WITH"):
-            starts = cursor.text()
+            filters = replace(filters, starts=cursor.text())
         elif cursor.take("LIMIT"):
-            limit = cursor.number()
+            filters = replace(filters, limit=cursor.number())
             if cursor.take("FROM"):
-                cursor.text()
+                filters = replace(filters, after=cursor.text())
         else:
-            return ShowFilters(like, starts, limit)
+            return filters
 
 
 @reads("SHOW COMPUTE POOLS")
@@ -165,7 +205,7 @@ class DescribePool:
 
     def run(self, context: Context) -> Answer:
         context.needs("MONITOR", _KIND, self.name)
-        return answer_of("compute pool", [context.platform.describe_pool(self.name)])
+        return answer_of("compute pool", [context.platform.pools.describe(self.name)])
 
 
 @reads("DESC COMPUTE POOL", "DESCRIBE COMPUTE POOL")
@@ -176,9 +216,27 @@ def describe(cursor: Cursor) -> Statement:
 
 
 @dataclass(frozen=True)
+class ShowNodes:
+    name: str
+    filters: ShowFilters
+
+    def run(self, context: Context) -> Answer:
+        context.needs("USAGE", _KIND, self.name)
+        return answer_of("nodes", self.filters.apply(context.platform.pools.nodes(self.name), "node_id"))
+
+
+@reads("SHOW NODES IN COMPUTE POOL")
+def nodes(cursor: Cursor) -> Statement:
+    name = cursor.name()
+    filters = read_filters(cursor)
+    cursor.end()
+    return ShowNodes(name, filters)
+
+
+@dataclass(frozen=True)
 class ShowFamilies:
     def run(self, context: Context) -> Answer:
-        return answer_of("instance families", context.platform.show_families())
+        return answer_of("instance families", context.platform.pools.families())
 
 
 @reads("SHOW COMPUTE POOL INSTANCE FAMILIES")

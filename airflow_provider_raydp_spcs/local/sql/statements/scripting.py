@@ -6,17 +6,15 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_raydp_spcs.local.errors import cannot, unsupported
+from airflow_provider_raydp_spcs.local.errors import unsupported
+from airflow_provider_raydp_spcs.local.sql.calls import answer_calls
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, find, reads
-from airflow_provider_raydp_spcs.local.sql.scope import full_name
 from airflow_provider_raydp_spcs.local.sql.scripting import run_block
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, Column, RowsAnswer
 
 _WAIT: Final = "SYSTEM$WAIT"
-_WAIT_FOR: Final = "SYSTEM$WAIT_FOR_SERVICES"
 MAX_WAIT: Final = 600
-POLL: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class ExecuteImmediate:
         def carry_out(text: str) -> RowsAnswer:
             cursor = Cursor(text)
             parser = find(cursor)
-            answer = parser(cursor).run(context) if parser else None
+            answer = parser(cursor).run(context) if parser else answer_calls(text, (), context)
             if not isinstance(answer, RowsAnswer):
                 raise unsupported(f"{' '.join(text.split()[:3])} in a scripting block")
             return answer
@@ -59,34 +57,3 @@ def wait(cursor: Cursor) -> Statement:
     cursor.expect(")")
     cursor.end()
     return Wait(seconds)
-
-
-@dataclass(frozen=True)
-class WaitForServices:
-    """Wait until services run (SPCS reference 2.7)."""
-
-    seconds: int
-    names: tuple[str, ...]
-
-    def run(self, context: Context) -> Answer:
-        names = [full_name(Cursor(name).name(), context.session, "SELECT") for name in self.names]
-        for name in names:
-            context.needs("USAGE", "Service", name)
-        end = time.monotonic() + min(self.seconds, MAX_WAIT)
-        while waiting := [name for name in names if context.platform.describe_service(name)["status"] != "RUNNING"]:
-            if time.monotonic() >= end:
-                raise cannot(f"Services {', '.join(waiting)} were not running within {self.seconds} seconds.")
-            time.sleep(POLL)
-        return RowsAnswer([Column(_WAIT_FOR)], [["OK"]])
-
-
-@reads(f"CALL {_WAIT_FOR}", f"SELECT {_WAIT_FOR}")
-def wait_for_services(cursor: Cursor) -> Statement:
-    cursor.expect("(")
-    seconds = cursor.number()
-    names: list[str] = []
-    while cursor.take(","):
-        names.append(cursor.text())
-    cursor.expect(")")
-    cursor.end()
-    return WaitForServices(seconds, tuple(names))
