@@ -65,7 +65,8 @@ def _guard(stages: list[str]) -> StageGuard | None:
     from stage_guard import StageGuard  # type: ignore[import-not-found]
 
     try:
-        return StageGuard(stages)
+        guard: StageGuard = StageGuard(stages)
+        return guard
     except OSError as error:
         sys.stdout.write(f"stage mounts take what the real ones refuse: {error}\n")
         sys.stdout.flush()
@@ -79,8 +80,9 @@ def _wait(child: subprocess.Popen[bytes], guard: StageGuard | None) -> int:
         if code is not None:
             return code
         _reap_orphans(child.pid)
-        readable, _, _ = select.select([0] if guard is None else [0, guard], [], [], 0.1)
-        if guard is not None and guard in readable:
+        asked = [] if guard is None else [guard.fileno()]
+        readable, _, _ = select.select([0, *asked], [], [], 0.1)
+        if guard is not None and guard.fileno() in readable:
             guard.answer()
         word = os.read(0, 1) if 0 in readable else b" "
         if word in (b"", b"K") or (deadline is not None and time.monotonic() > deadline):

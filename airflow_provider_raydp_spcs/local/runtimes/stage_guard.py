@@ -9,6 +9,7 @@ few calls cost anything: opening a file to write without emptying it, writing at
 Not seen: seeking back in a file that is being written, and then writing on.
 """
 
+# ruff: noqa: PTH - processes wait for every answer, and objects for paths take half of the time
 from __future__ import annotations
 
 import contextlib

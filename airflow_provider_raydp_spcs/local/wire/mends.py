@@ -10,6 +10,7 @@ def mend_fakesnow() -> None:
     _null_timestamps()
     _lock_conflicts()
     _keys_without_force()
+    _whole_copies()
 
 
 def _null_timestamps() -> None:
@@ -79,3 +80,27 @@ def _keys_without_force() -> None:
         return original(self, expression)
 
     FakeSnowflakeCursor._transform_explode = explode
+
+
+def _whole_copies() -> None:
+    """COPY INTO loads file by file; a server that is killed meanwhile must have loaded all of them or none."""
+    import duckdb
+    import fakesnow.cursor
+
+    original = fakesnow.cursor.copy_into
+
+    def copy_into(connection: Any, *args: Any, **kwargs: Any) -> str:
+        try:
+            connection.execute("BEGIN TRANSACTION")
+        except duckdb.TransactionException:
+            return str(original(connection, *args, **kwargs))  # the client's own transaction has all of it
+        try:
+            sql = str(original(connection, *args, **kwargs))
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute(sql)  # the answer's rows
+        return sql
+
+    fakesnow.cursor.copy_into = copy_into
