@@ -64,13 +64,13 @@ def _guard(stages: list[str]) -> StageGuard | None:
     # By its file's name: this file is started by its path, as no part of a package.
     from stage_guard import StageGuard  # type: ignore[import-not-found]
 
+    guard: StageGuard | None = None
     try:
-        guard: StageGuard = StageGuard(stages)
-        return guard
+        guard = StageGuard(stages)
     except OSError as error:
         sys.stdout.write(f"stage mounts take what the real ones refuse: {error}\n")
         sys.stdout.flush()
-        return None
+    return guard
 
 
 def _wait(child: subprocess.Popen[bytes], guard: StageGuard | None) -> int:

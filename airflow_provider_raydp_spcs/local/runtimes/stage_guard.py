@@ -9,7 +9,8 @@ few calls cost anything: opening a file to write without emptying it, writing at
 Not seen: seeking back in a file that is being written, and then writing on.
 """
 
-# ruff: noqa: PTH - processes wait for every answer, and objects for paths take half of the time
+# Processes wait for every answer, and objects for paths would take half of the time:
+# ruff: noqa: PTH113, PTH115, PTH118, PTH119, PTH120, PTH202
 from __future__ import annotations
 
 import contextlib
@@ -29,6 +30,7 @@ _CALLS = {
         "openat": 257,
         "pwrite64": 18,
         "pwritev": 296,
+        "pwritev2": 328,
         "truncate": 76,
         "ftruncate": 77,
         "link": 86,
@@ -40,6 +42,7 @@ _CALLS = {
         "openat": 56,
         "pwrite64": 68,
         "pwritev": 70,
+        "pwritev2": 287,
         "truncate": 45,
         "ftruncate": 46,
         "linkat": 37,
@@ -115,6 +118,7 @@ _RULES: dict[str, Callable[[StageGuard, int, list[int]], bool]] = {
     "openat": lambda guard, pid, a: guard._refuses_opening(_path(pid, a[0], a[1]), a[2]),
     "pwrite64": lambda guard, pid, a: guard._refuses_position(_file(pid, a[0]), a[3]),
     "pwritev": lambda guard, pid, a: guard._refuses_position(_file(pid, a[0]), a[3]),
+    "pwritev2": lambda guard, pid, a: guard._refuses_position(_file(pid, a[0]), a[3]),
     "truncate": lambda guard, pid, a: guard._refuses_length(_path(pid, _AT_FDCWD, a[0]), a[1]),
     "ftruncate": lambda guard, pid, a: guard._refuses_length(_file(pid, a[0]), a[1]),
     "link": lambda guard, pid, a: guard._has(_path(pid, _AT_FDCWD, a[1])),
