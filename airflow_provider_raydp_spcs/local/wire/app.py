@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, does_not_exist
-from airflow_provider_raydp_spcs.local.ingress.proxy import snowflake_token
+from airflow_provider_raydp_spcs.local.ingress.headers import snowflake_token
 from airflow_provider_raydp_spcs.local.security.sign_in import (
     INGRESS_SECONDS,
     SESSION_SECONDS,
