@@ -35,6 +35,7 @@ from airflow_provider_raydp_spcs.local.security.sign_in import (
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from airflow_provider_raydp_spcs.local.ingress.headers import Cors
     from airflow_provider_raydp_spcs.local.runtimes.base import Runtime
     from airflow_provider_raydp_spcs.local.services.supervisor import Supervisor
 
@@ -182,6 +183,12 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
             return False
         return access.enters(identity.role, service, endpoint, platform.service_roles(service))
 
+    def cors(service: str, endpoint: str) -> Cors:
+        with fleet.lock:
+            found = fleet.services.get(service)
+            endpoints = found.record.specification.endpoints if found else ()
+            return next((each.cors for each in endpoints if each.name == endpoint), {})
+
     engine = engine_of(options.runtime)
     surroundings = Surroundings(
         images=ImageCatalogue(options.images) if engine is None else EngineImages(engine),
@@ -192,7 +199,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     folders = Folders(paths.scratch, paths.logs, paths.blocks)
     fleet = Fleet(store, Pools(store, options.provisioning_seconds))
     fleet.load()
-    ingress = Ingress(made.server, Gate(user_of, may_enter, sign_in.browser_token, USER))
+    ingress = Ingress(made.server, Gate(user_of, may_enter, sign_in.browser_token, USER, cors))
     supervisor = Supervisor(fleet, runtime, ingress, folders, surroundings)
     platform = Platform(fleet, ingress, folders, surroundings)
     dispatcher = Dispatcher(platform, catalogue, files)

@@ -80,6 +80,7 @@ class Endpoint:
     """A port, or a range of ports, that may be reached; everything else is closed (reference 3.4).
 
     :param port_range: ``first-last``; TCP and not public only, reached by instance address only.
+    :param cors: ``corsSettings``: what pages of other origins are told, by header (reference 4.4).
     """
 
     name: str
@@ -87,6 +88,7 @@ class Endpoint:
     port_range: str | None = None
     protocol: str = "HTTP"
     public: bool = False
+    cors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         portRange=endpoint.port_range,
         protocol=endpoint.protocol,
         public=endpoint.public or None,
+        corsSettings={name: list(values) for name, values in endpoint.cors.items()},
     )
 
 

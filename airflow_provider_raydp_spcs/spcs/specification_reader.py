@@ -45,6 +45,7 @@ _CONTAINER = {
     "secrets",
     "sha256",
 }
+_CORS = {f"Access-Control-{name}" for name in ("Allow-Origin", "Allow-Methods", "Allow-Headers", "Expose-Headers")}
 _GPU: Final = "nvidia.com/gpu"
 
 
@@ -169,7 +170,14 @@ def _endpoint(value: Mapping[str, Any], where: str) -> Endpoint:
         port_range=value.get("portRange"),
         protocol=str(value.get("protocol") or "HTTP").upper(),
         public=bool(value.get("public")),
+        cors=_cors(value.get("corsSettings"), f"{where}.corsSettings"),
     )
+
+
+def _cors(value: object, where: str) -> dict[str, tuple[str, ...]]:
+    settings = _mapping(value or {}, where)
+    _only(settings, _CORS, where)
+    return {name: _texts(values, f"{where}.{name}") or () for name, values in settings.items()}
 
 
 def _volume(value: Mapping[str, Any], where: str) -> Volume:

@@ -195,6 +195,10 @@ def _endpoint(endpoint: Endpoint) -> None:
     if endpoint.public and endpoint.protocol == "TCP":
         msg = f"{where} is public, so its protocol must be HTTP"
         raise invalid(msg)
+    origins = endpoint.cors.get("Access-Control-Allow-Origin", ())
+    if endpoint.cors and (not origins or "*" in origins):
+        msg = f"corsSettings of {where} need Access-Control-Allow-Origin with the origins by name, not '*'"
+        raise invalid(msg)
     if endpoint.port_range is None:
         _port(endpoint.port, where)
         return

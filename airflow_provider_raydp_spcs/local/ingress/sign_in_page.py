@@ -45,10 +45,10 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-def to_sign_in(request: Request) -> Response:
+def to_sign_in(connection: HTTPConnection, method: str) -> Response:
     """Send whoever came without a credential to the page, and from there back to what was asked for."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    wanted = quote(request.url.path + query, safe="") if request.method == "GET" else ""
+    query = f"?{connection.url.query}" if connection.url.query else ""
+    wanted = quote(connection.url.path + query, safe="") if method == "GET" else ""
     return RedirectResponse(f"{LOGIN}?to={wanted}" if wanted else LOGIN, status_code=302)
 
 

@@ -20,6 +20,7 @@ class ContainerStart:
     :param command: what the image runs, or what the specification replaced it with.
     :param env: of the image and the specification; values may name mount paths and other services.
     :param mounts: path in the container → folder on this machine.
+    :param stages: paths of those mounts that are stages; they take whole files only (SPCS reference 3.3).
     :param image_files: path in the image → file or folder on this machine that it is a copy of.
     :param names: DNS name → address, of the services that this one may call.
     :param image: what a container engine knows the image by.
@@ -52,6 +53,7 @@ class ContainerStart:
     cpus: float | None = None
     is_alone: bool = True
     ca_bundle: Path | None = None
+    stages: tuple[str, ...] = ()
 
 
 class ContainerHandle(Protocol):

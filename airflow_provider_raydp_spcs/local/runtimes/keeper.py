@@ -1,6 +1,7 @@
 """Keeps one container's processes: started by path, standard library only, so that it is up in milliseconds.
 
-``keeper.py <command> …`` runs the command and exits as it does. Its standard input is a pipe from the server:
+``keeper.py [--stage <folder>]… <command> …`` runs the command and exits as it does; on the folders of stage mounts it
+refuses what stages cannot take (``stage_guard.py``). Its standard input is a pipe from the server:
 
 - ``T``: the command gets SIGTERM, and everything left is killed 30 s later;
 - ``K``, or the pipe's end (the server is gone, however it ended): everything is killed at once.
@@ -19,13 +20,22 @@ import signal
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.runtimes.stage_guard import StageGuard
 
 GRACE_SECONDS = 30.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-def main(command: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Run the command and keep its processes; answer its exit code."""
+    stages, command = [], words
+    while command[:1] == ["--stage"]:
+        stages.append(command[1])
+        command = command[2:]
+    guard = _guard(stages)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -36,30 +46,45 @@ def main(command: list[str]) -> int:
             signal.signal(number, signal.SIG_DFL)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
+    nothing = os.open(os.devnull, os.O_RDONLY)  # to read only: this process must not wait for an answer of its own
     try:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=become_container,
-        )
+        child = subprocess.Popen(command, stdin=nothing, start_new_session=True, preexec_fn=become_container)
     except OSError as error:
         sys.stdout.write(f"container cannot start: {command[0]!r}: {error}\n")
         return 127
-    code = _wait(child)
+    code = _wait(child, guard)
     _kill_tree(child)
     return code if code >= 0 else 128 - code
 
 
-def _wait(child: subprocess.Popen[bytes]) -> int:
+def _guard(stages: list[str]) -> StageGuard | None:
+    """Who answers the kernel's questions about stage mounts, where there are any."""
+    if not stages:
+        return None
+    # By its file's name: this file is started by its path, as no part of a package.
+    from stage_guard import StageGuard  # type: ignore[import-not-found]
+
+    guard: StageGuard | None = None
+    try:
+        guard = StageGuard(stages)
+    except OSError as error:
+        sys.stdout.write(f"stage mounts take what the real ones refuse: {error}\n")
+        sys.stdout.flush()
+    return guard
+
+
+def _wait(child: subprocess.Popen[bytes], guard: StageGuard | None) -> int:
     deadline: float | None = None
     while True:
         code = child.poll()
         if code is not None:
             return code
         _reap_orphans(child.pid)
-        readable, _, _ = select.select([0], [], [], 0.1)
-        word = os.read(0, 1) if readable else b" "
+        asked = [] if guard is None else [guard.fileno()]
+        readable, _, _ = select.select([0, *asked], [], [], 0.1)
+        if guard is not None and guard.fileno() in readable:
+            guard.answer()
+        word = os.read(0, 1) if 0 in readable else b" "
         if word in (b"", b"K") or (deadline is not None and time.monotonic() > deadline):
             _kill_tree(child)
             return child.wait()

@@ -136,10 +136,11 @@ class _Process:
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".old"))
+        stages = [word for path in start.stages for word in ("--stage", str(start.mounts[path]))]
         program = shutil.which(command[0], path=environment["PATH"]) or command[0]
         with log.open("ab") as file:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-S", "-E", keeper.__file__, program, *command[1:]],
+                [sys.executable, "-S", "-E", keeper.__file__, *stages, program, *command[1:]],
                 env=environment,
                 cwd=start.folder,
                 stdin=subprocess.PIPE,

@@ -125,6 +125,7 @@ def prepare(
         cpus=min(cpu_count(limits.cpu), family.vcpus) if limits.cpu is not None else float(family.vcpus),
         is_alone=len(record.specification.containers) == 1,
         ca_bundle=facts.ca_bundle,
+        stages=tuple(each.mount_path for each in container.volume_mounts if volumes[each.name].source == "stage"),
     )
 
 

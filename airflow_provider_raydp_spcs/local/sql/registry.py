@@ -53,11 +53,6 @@ class Context:
         if replace or self.access.owner(kind, name) is None:
             self.made.append((kind, name))
 
-    def owns(self, kind: str, name: str) -> bool:
-        """Whether the session's role owns an object, or has the role that does."""
-        held = self.access.roles(self.session.role)
-        return "ACCOUNTADMIN" in held or self.access.owner(kind, name) in held
-
     def sees(self, kind: str, name: str) -> bool:
         """Whether the session's role has any right on an object."""
         return self.access.sees(self.session.role, kind, name, self.secondary_roles)

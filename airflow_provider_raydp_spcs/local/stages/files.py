@@ -23,10 +23,13 @@ class StagedFile:
 
 
 class StageFiles:
-    """The folder of all stages."""
+    """The folder of all stages, and beside it that of what is on its way to one."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.uploads = root.with_name("uploads")
+        shutil.rmtree(self.uploads, ignore_errors=True)  # an earlier server may have left something there
+        self.uploads.mkdir(mode=0o700, parents=True)
 
     def folder(self, stage: str) -> Path:
         """Folder of a stage ``DATABASE.SCHEMA.STAGE``; made when missing."""

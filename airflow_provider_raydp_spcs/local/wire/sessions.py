@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
-from airflow_provider_raydp_spcs.local.ingress.proxy import snowflake_token
+from airflow_provider_raydp_spcs.local.ingress.headers import snowflake_token
 from airflow_provider_raydp_spcs.local.security.access import Access
 from airflow_provider_raydp_spcs.local.security.sign_in import SESSION_SECONDS, Identity, SignIn
 from airflow_provider_raydp_spcs.local.tables.engine import Engine

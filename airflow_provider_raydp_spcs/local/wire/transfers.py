@@ -84,7 +84,7 @@ class Transfers:
         except SnowflakeFault:
             return Response(status_code=400)
         if request.method == "PUT":
-            await _store(path, request)
+            await _store(path, request, self._files.uploads)
             return Response()
         if not path.is_file():
             return Response(status_code=404)
@@ -92,16 +92,16 @@ class Transfers:
         return FileResponse(path, headers={_DIGEST: digest})
 
 
-async def _store(path: Path, request: Request) -> None:
-    """Write the body beside its place and move it there when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{uuid.uuid4().hex}.part"
+async def _store(path: Path, request: Request, uploads: Path) -> None:
+    """Write the body and move it to its place when it is whole; services see the place, so nothing else appears there."""
+    temporary = uploads / uuid.uuid4().hex
     try:
         with temporary.open("wb") as file:
             async for chunk in request.stream():
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

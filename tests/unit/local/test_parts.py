@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
-from airflow_provider_raydp_spcs.local.ingress.proxy import snowflake_token
+from airflow_provider_raydp_spcs.local.ingress.headers import snowflake_token
 from airflow_provider_raydp_spcs.local.runtimes.substitution import replace
 from airflow_provider_raydp_spcs.local.security.certificates import certificates
 from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn, first_password
