@@ -10,7 +10,7 @@ SOURCES := airflow_provider_raydp_spcs dags tests
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
 
-test: $(VENV)/.installed-dev  ## unit, integration and system tests; real parts included
+test: $(VENV)/.installed-dev $(VENV)/.installed-snow  ## unit, integration and system tests; real parts included
 	$(BIN)/pytest --ignore tests/system/live
 
 test-live: $(VENV)/.installed-dev  ## the long ones: a real scheduler and triggerer, killed, backfilled, looked at in a browser
@@ -67,3 +67,9 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/uv
 	@echo "Installing the pinned packages into $(VENV) ..."
 	$(UV) --editable '.[local,app,dev]'
 	@touch $(VENV)/.installed-local $@
+
+$(VENV)/.installed-snow: tests/clients/snowflake-cli.txt | $(BIN)/uv
+	@echo "Installing Snowflake CLI, which some tests drive, into $(VENV)/snow ..."
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/snow
+	$(BIN)/uv pip install --python $(VENV)/snow/bin/python --no-deps --compile-bytecode --quiet --requirement $<
+	@touch $@
