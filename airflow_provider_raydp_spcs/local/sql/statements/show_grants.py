@@ -62,7 +62,7 @@ def _everything(context: Context) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Kind, full name and record of every object that has an owner."""
     for kind in KINDS:
         yield from ((kind, name, body) for name, body in context.catalogue.all(kind))
-    for row in context.platform.show_pools():
+    for row in context.platform.pools.show():
         yield "Compute pool", str(row["name"]), row
     for row in context.platform.show_services():
         yield "Service", f"{row['database_name']}.{row['schema_name']}.{row['name']}", row
@@ -155,7 +155,7 @@ class ShowGrantsToServiceRole:
         service_role(context, service, self.role)
         roles = context.platform.service_roles(service)
         (row,) = [each for each in context.platform.show_roles(service) if str(each["name"]).upper() == self.role]
-        every = [str(each["name"]) for each in context.platform.show_endpoints(service)]
+        every = [str(each["name"]) for each in context.platform.views.endpoints(service)]
         rows = [
             {
                 "created_on": row.get("created_on"),
