@@ -105,7 +105,7 @@ def test_a_job_is_cancelled(connection: SnowflakeConnection) -> None:
         {"SPCS_CANCEL_JOB": "Job LONG_JOB successfully terminated"}
     ]
     until(lambda: status_of(connection, "LONG_JOB") == "CANCELLED")
-    with pytest.raises(ProgrammingError, match="can never reach status DONE. Current status: CANCELLED"):
+    with pytest.raises(ProgrammingError, match=r"can never reach status DONE\. Current status: CANCELLED"):
         rows(connection, "CALL long_job!SPCS_WAIT_FOR('DONE', 60)")
     with pytest.raises(ProgrammingError, match="cannot be altered"):
         rows(connection, "ALTER SERVICE long_job SUSPEND")
@@ -119,13 +119,24 @@ def test_the_history_has_every_job_and_dropped_ones(connection: SnowflakeConnect
         "SELECT * FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY(CREATED_TIME_START => DATEADD('hour', -1, CURRENT_TIMESTAMP()), "
         "RESULT_LIMIT => 10)) WHERE name = 'GONE_JOB'",
     )
-    assert (
-        list(row)
-        == (
-            "QUERY_ID ID NAME DATABASE_NAME SCHEMA_NAME CREATED_TIME COMPLETED_TIME DELETED_TIME STATUS MESSAGE "
-            "INSTANCE_STATUSES COMPUTE_POOL_NAME OWNER OWNER_ROLE_TYPE PARAMETERS MANAGING_OBJECT"
-        ).split()
-    )
+    assert list(row) == [
+        "QUERY_ID",
+        "ID",
+        "NAME",
+        "DATABASE_NAME",
+        "SCHEMA_NAME",
+        "CREATED_TIME",
+        "COMPLETED_TIME",
+        "DELETED_TIME",
+        "STATUS",
+        "MESSAGE",
+        "INSTANCE_STATUSES",
+        "COMPUTE_POOL_NAME",
+        "OWNER",
+        "OWNER_ROLE_TYPE",
+        "PARAMETERS",
+        "MANAGING_OBJECT",
+    ]
     assert (row["STATUS"], row["MESSAGE"]) == ("DONE", "Job completed successfully.")
     assert row["CREATED_TIME"] <= row["COMPLETED_TIME"] <= row["DELETED_TIME"]
     assert json.loads(row["PARAMETERS"]) == {"ASYNC": False}

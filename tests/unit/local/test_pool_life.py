@@ -78,7 +78,9 @@ def test_what_finds_no_room_waits_and_says_why(account: Account) -> None:
     assert pool(account)["error_code"] == ""
 
 
-def test_a_pool_with_more_nodes_than_it_needs_gives_them_back(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pool_with_more_nodes_than_it_needs_gives_them_back(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(nodes, "LINGER_SECONDS", 0.01)
     create(account, "A", spec(cpu=3), "MIN_INSTANCES = 2")
     account.step(2)
