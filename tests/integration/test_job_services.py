@@ -111,6 +111,28 @@ def test_a_job_is_cancelled(connection: SnowflakeConnection) -> None:
         rows(connection, "ALTER SERVICE long_job SUSPEND")
 
 
+def test_a_statement_that_takes_too_long_or_is_cancelled_cancels_its_job(
+    environment: dict[str, str], connection: SnowflakeConnection
+) -> None:
+    with connect(environment) as other:
+        rows(other, "ALTER SESSION SET STATEMENT_TIMEOUT_IN_SECONDS = 2")
+        with pytest.raises(ProgrammingError) as caught:
+            submit(other, "SLOW_JOB", "sleep 600")
+        assert (caught.value.errno, caught.value.sqlstate) == (630, "57014")
+    until(lambda: status_of(connection, "SLOW_JOB") == "CANCELLED")
+    with connect(environment) as other:
+        cursor = other.cursor()
+        text = (
+            f"EXECUTE JOB SERVICE IN COMPUTE POOL JOB_POOL NAME = LEFT_JOB FROM SPECIFICATION $$ {spec('sleep 600')} $$"
+        )
+        cursor.execute_async(text)
+        until(lambda: rows(connection, "SHOW SERVICES LIKE 'LEFT_JOB'"))
+        assert cursor.abort_query(str(cursor.sfqid))
+        until(lambda: status_of(connection, "LEFT_JOB") == "CANCELLED")
+    history = "SELECT query_id FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY()) WHERE name = 'LEFT_JOB'"
+    assert rows(connection, history) == [{"QUERY_ID": cursor.sfqid}]
+
+
 def test_the_history_has_every_job_and_dropped_ones(connection: SnowflakeConnection) -> None:
     submit(connection, "GONE_JOB", "true")
     rows(connection, "DROP SERVICE GONE_JOB")

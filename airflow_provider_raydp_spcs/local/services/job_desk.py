@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs.local.errors import cannot, job_failed, statement_cancelled
-from airflow_provider_raydp_spcs.local.interruption import is_interrupted
+from airflow_provider_raydp_spcs.local.interruption import is_interrupted, statement_id
 from airflow_provider_raydp_spcs.local.services import rows
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import Instance
@@ -36,8 +35,8 @@ class JobDesk:
 
     @staticmethod
     def new_name() -> str:
-        """The name of a job that is given none."""
-        return f"JOB_{str(uuid.uuid4()).replace('-', '_').upper()}"
+        """The name of a job that is given none: after the id of its statement."""
+        return f"JOB_{statement_id().replace('-', '_').upper()}"
 
     def submit(
         self, name: str, pool: str, text: str, values: Mapping[str, Any], owner: str, *, is_async: bool
@@ -47,7 +46,8 @@ class JobDesk:
         :param values: properties; ``REPLICAS`` is how many instances.
         :raises SnowflakeFault: see :meth:`ServiceDesk.take_in`.
         """
-        job = JobRecord(self._fleet.store.next_number("job"), is_async=is_async, replicas=values.get("REPLICAS"))
+        number, replicas = self._fleet.store.next_number("job"), values.get("REPLICAS")
+        job = JobRecord(number, is_async=is_async, replicas=replicas, query_id=statement_id())
         return self._services.take_in(name, pool, text, values, owner, job)
 
     def wait(self, job: RunningService) -> None:

@@ -235,14 +235,17 @@ def test_replicas_run_as_there_is_room_and_one_failure_is_the_jobs(account: Acco
 
 
 def test_a_statement_that_is_stopped_cancels_its_job(account: Account) -> None:
-    stop = interruptible()
+    stop = interruptible("01-23")
     stop.set()
     with pytest.raises(SnowflakeFault) as caught:
         account.rows(f"EXECUTE JOB SERVICE IN COMPUTE POOL P NAME = J FROM SPECIFICATION $${spec()}$$")
     assert (caught.value.number, caught.value.sqlstate) == (604, "57014")
     account.step(2)
     assert service(account, "J")["status"] == "CANCELLED"
-    interruptible()
+    job = account.fleet.services["DB.S.J"].job
+    assert job is not None
+    assert job.query_id == "01-23"
+    interruptible("")
 
 
 def test_a_server_that_starts_again_keeps_jobs_and_runs_none_twice(tmp_path: Path) -> None:
