@@ -9,7 +9,7 @@ from sqlglot.dialects.snowflake import Snowflake
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, syntax_error
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, syntax_error, unsupported
 from airflow_provider_raydp_spcs.local.sql.locations import quote_locations
 
 _TEXT = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING})
@@ -231,6 +231,9 @@ class Cursor:
         token = self._tokens[self._index]
         if token.token_type is TokenType.IDENTIFIER:
             self._index += 1
+            # Names become names of files and folders here, and dots stand between their parts.
+            if not token.text or set(token.text) & {"/", ".", "\0"}:
+                raise unsupported(f"the quoted name {token.text!r}, which is empty or has a '/', '.' or NUL in it")
             return str(token.text)
         if not (token.text[:1].isalpha() or token.text[:1] == "_"):
             raise self.fault()
