@@ -13,6 +13,7 @@ from airflow_provider_raydp_spcs.local.security.sign_in import ORGANISATION
 from airflow_provider_raydp_spcs.local.sql import registry, statements
 from airflow_provider_raydp_spcs.local.sql.current import replace_current
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+from airflow_provider_raydp_spcs.local.sql.inline import mentions_any, rewrite
 from airflow_provider_raydp_spcs.local.sql.mentions import check_mentions
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, RewriteAnswer, SessionFacts
 
@@ -46,8 +47,11 @@ class Dispatcher:
         if answer is not None:
             return answer
         check_mentions(cursor.tokens, context)
-        rewritten = replace_current(text, self._facts(session))
-        return None if rewritten is None else RewriteAnswer(rewritten, keeps_bindings=True)
+        found = rewrite(cursor, bindings, context) if mentions_any(text) else None
+        current = replace_current(found.sql if found else text, self._facts(session))
+        if found is None:
+            return None if current is None else RewriteAnswer(current, keeps_bindings=True)
+        return RewriteAnswer(current or found.sql, keeps_bindings=True, sources=found.sources, used=frozenset(found.used))
 
     def _facts(self, session: SessionFacts) -> dict[str, str | None]:
         return {

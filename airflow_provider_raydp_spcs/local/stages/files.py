@@ -5,11 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import uuid
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+
+
+def unfinished(path: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return path.parent / f".{uuid.uuid4().hex}.part"
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a file is one that is being written, or that was when the server was killed."""
+    return re.fullmatch(r"\.[0-9a-f]{32}\.part", path.name) is not None
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,11 @@ class StageFiles:
             raise SnowflakeFault(253003, "22023", f"The path '{relative}' leads out of the stage.")
         return path
 
-    def matching(self, stage: str, prefix: str, pattern: str | None = None) -> list[Path]:
-        """Files whose path in the stage starts with the prefix, and whose whole path matches the pattern."""
+    def matching(self, stage: str, prefix: str, pattern: str | None = None, *, within: str = "") -> list[Path]:
+        """Files whose path in the stage starts with the prefix, and whose whole path matches the pattern.
+
+        :param within: a path after which the pattern may begin as well.
+        """
         root = self.folder(stage)
         self.inside(root, prefix)
         try:
@@ -54,9 +68,16 @@ class StageFiles:
         except re.error as error:
             raise SnowflakeFault(2040, "22023", f"Invalid pattern '{pattern}': {error}") from error
         found = []
+        real = root.resolve()
         for path in sorted(root.rglob("*")):
             relative = path.relative_to(root).as_posix()
-            if path.is_file() and relative.startswith(prefix) and (wanted is None or wanted.fullmatch(relative)):
+            if not relative.startswith(prefix) or not path.is_file() or is_unfinished(path):
+                continue
+            # A container that has the stage mounted can make links; they must not lead out of it.
+            if path.is_symlink() and not path.resolve().is_relative_to(real):
+                continue
+            after = relative[len(within) :].lstrip("/")
+            if wanted is None or wanted.fullmatch(relative) or wanted.fullmatch(after):
                 found.append(path)
         return found
 
@@ -89,3 +110,9 @@ class StageFiles:
     def clear(self, stage: str) -> None:
         """Remove a stage's folder with all in it."""
         shutil.rmtree(self.folder(stage), ignore_errors=True)
+
+    def move(self, stage: str, other: str) -> None:
+        """Give a stage's folder another stage's name."""
+        folder = self.folder(other)
+        folder.rmdir()
+        self.folder(stage).rename(folder)
