@@ -42,7 +42,8 @@ class Cursor:
 
     def __init__(self, text: str, bindings: Sequence[object] = ()) -> None:
         try:
-            tokens = tokens_of(quote_locations(text))
+            self.source = quote_locations(text)
+            tokens = tokens_of(self.source)
         except SqlglotError as error:
             raise syntax_error(0, text[:20]) from error
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
@@ -218,6 +219,12 @@ class Cursor:
             if depth:
                 inside.append(token.text)
         return " ".join(inside)
+
+    def raw_group(self) -> str:
+        """Go past a balanced group in parentheses, answer its inside as it is written (bare locations in quotes)."""
+        start = self._index
+        self.skip_group()
+        return self.source[self._tokens[start].end + 1 : self._tokens[self._index - 1].start]
 
     def rest(self) -> str:
         """Everything that is left, as words."""

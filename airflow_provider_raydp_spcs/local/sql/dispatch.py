@@ -15,6 +15,7 @@ from airflow_provider_raydp_spcs.local.sql import registry, statements
 from airflow_provider_raydp_spcs.local.sql.calls import answer_calls
 from airflow_provider_raydp_spcs.local.sql.current import replace_current
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+from airflow_provider_raydp_spcs.local.sql.inline import mentions_any, rewrite
 from airflow_provider_raydp_spcs.local.sql.mentions import check_mentions
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, RewriteAnswer, SessionFacts
 
@@ -50,8 +51,11 @@ class Dispatcher:
         if answer is not None:
             return answer
         check_mentions(cursor.tokens, context)
-        rewritten = replace_current(text, self._facts(session))
-        return None if rewritten is None else RewriteAnswer(rewritten, keeps_bindings=True)
+        found = rewrite(cursor, bindings, context) if mentions_any(text) else None
+        current = replace_current(found.sql if found else text, self._facts(session))
+        if found is None:
+            return None if current is None else RewriteAnswer(current, keeps_bindings=True)
+        return RewriteAnswer(current or found.sql, keeps_bindings=True, sources=found.sources, used=frozenset(found.used))
 
     def _secondary(self, session: SessionFacts) -> str:
         is_all = session.secondary_roles == "ALL" and not session.is_restricted

@@ -27,6 +27,7 @@ from airflow_provider_raydp_spcs.local.wire.answers import (
     UploadAnswer,
     status,
 )
+from airflow_provider_raydp_spcs.local.wire.desk import ServerDesk
 from airflow_provider_raydp_spcs.local.wire.history import History, Query, Result
 from airflow_provider_raydp_spcs.local.wire.messages import body_of, success
 from airflow_provider_raydp_spcs.local.wire.rendering import (
@@ -191,6 +192,7 @@ class Queries:
         text, facts = str(body.get("sqlText") or ""), session.facts
         bindings = body.get("bindings") or {}
         facts.database, facts.schema = self._engine.scope(token)
+        facts.desk = ServerDesk(self._history, query, self._transfers, session.identity, host, self._stop, asyncio.get_running_loop())
         # Only the engine for tables needs the session for itself: it is one DuckDB connection.
         query.interrupt = interruptible(query.id).set
         try:
@@ -225,7 +227,7 @@ class Queries:
         if isinstance(answer, TableWork):
             return tables.guarded(text, lambda: answer.run(tables, facts))
         if isinstance(answer, RewriteAnswer):
-            kept = bindings if answer.keeps_bindings else None
+            kept = _left(bindings or {}, answer.used) if answer.keeps_bindings else None
             return tables.execute(answer.sql, kept, answer.sources, describe_only=describe)
         return tables.execute(text, bindings, describe_only=describe)
 
@@ -238,6 +240,14 @@ def _dropped(answer: DropDatabaseAnswer, *, dropped: bool) -> RowsAnswer:
         raise does_not_exist("Database", answer.name)
     done = f"{answer.name} successfully dropped."
     return status(done if dropped else f"Drop statement executed successfully ({answer.name} already dropped).")
+
+
+def _left(bindings: dict[str, Any], used: frozenset[int]) -> dict[str, Any]:
+    """The values of the ``?`` marks that are still in the text, numbered from 1 again."""
+    if not used:
+        return bindings
+    kept = [bindings[key] for key in sorted(bindings, key=int) if int(key) not in used]
+    return {str(number): each for number, each in enumerate(kept, 1)}
 
 
 def _in_order(bindings: dict[str, Any]) -> list[object]:
