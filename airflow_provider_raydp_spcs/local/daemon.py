@@ -52,12 +52,19 @@ class OtherRuntimeError(LocalSnowflakeError):
 
 
 def up(
-    home: Path | None, *, port: int, images: Path, provisioning_seconds: float = 0.0, runtime: str | None = None
+    home: Path | None,
+    *,
+    port: int,
+    images: Path,
+    provisioning_seconds: float = 0.0,
+    runtime: str | None = None,
+    session_seconds: float | None = None,
 ) -> RunningServer:
     """Start a server in the background and wait until it answers; one that runs already is used.
 
     :param runtime: one of :data:`~airflow_provider_raydp_spcs.local.runtimes.choice.RUNTIMES`; None for the one that
         this home had last, at first the process runtime.
+    :param session_seconds: for how long a session's token is good before the client renews it; None for an hour.
     :raises LocalSnowflakeError: it cannot start.
     """
     paths = Paths((home or default_home()).absolute())
@@ -81,6 +88,7 @@ def up(
     command = [sys.executable, "-m", "airflow_provider_raydp_spcs.local.server", "--home", str(paths.home)]
     command += ["--images", str(images), "--port", str(port), "--provisioning-seconds", str(provisioning_seconds)]
     command += ["--runtime", chosen]
+    command += [] if session_seconds is None else ["--session-seconds", str(session_seconds)]
     with log.open("w") as file:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
