@@ -60,12 +60,14 @@ def up(
     provisioning_seconds: float = 0.0,
     runtime: str | None = None,
     token_seconds: float | None = None,
+    session_seconds: float | None = None,
 ) -> RunningServer:
     """Start a server in the background and wait until it answers; one that runs already is used.
 
     :param runtime: one of :data:`~airflow_provider_raydp_spcs.local.runtimes.choice.RUNTIMES`; None for the one that
         this home had last, at first the process runtime.
     :param token_seconds: for how long a token of a service is good; None for an hour.
+    :param session_seconds: for how long a session's token is good before the client renews it; None for an hour.
     :raises LocalSnowflakeError: it cannot start.
     """
     paths = Paths((home or default_home()).absolute())
@@ -89,8 +91,8 @@ def up(
     command = [sys.executable, "-m", "airflow_provider_raydp_spcs.local.server", "--home", str(paths.home)]
     command += ["--images", str(images), "--port", str(port), "--provisioning-seconds", str(provisioning_seconds)]
     command += ["--runtime", chosen]
-    if token_seconds is not None:
-        command += ["--token-seconds", str(token_seconds)]
+    command += [] if token_seconds is None else ["--token-seconds", str(token_seconds)]
+    command += [] if session_seconds is None else ["--session-seconds", str(session_seconds)]
     write_private(log, b"")
     with log.open("w") as file:
         process = subprocess.Popen(

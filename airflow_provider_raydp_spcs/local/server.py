@@ -157,6 +157,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     from airflow_provider_raydp_spcs.local.wire.oauth import OAuth
     from airflow_provider_raydp_spcs.local.wire.queries import Queries
     from airflow_provider_raydp_spcs.local.wire.sessions import Sessions
+    from airflow_provider_raydp_spcs.local.wire.sql_api import SqlApi
     from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
 
     made = certificates(paths.security)
@@ -220,8 +221,10 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         dispatcher.access.grant("USER", USER, "USAGE", "Role", ADMIN, by="")
     transfers = Transfers(files, sign_in)
     sessions = Sessions(sign_in, tables, dispatcher.access, options.session_seconds)
-    queries = Queries(sessions, tables, dispatcher, transfers, History())
-    wire = Wire(sessions, queries, transfers, OAuth(sign_in, dispatcher.access))
+    history = History()
+    queries = Queries(sessions, tables, dispatcher, transfers, history)
+    sql_api = SqlApi(sign_in, sessions, queries, history)
+    wire = Wire(sessions, queries, transfers, OAuth(sign_in, dispatcher.access), sql_api)
     return wire.app(), supervisor
 
 

@@ -68,12 +68,19 @@ class Queries:
         # A client that lost the answer sends the request again; the statement must not run twice.
         query = self._history.of_request(key, user) if key else None
         if query is None:
-            query = self._history.start(user, key, str(body.get("sqlText") or ""), session.facts)
-            run = self._run(query, token, session, body, request.url.netloc)
-            query.task = asyncio.create_task(run)
+            query = self.start(token, session, body, request.url.netloc, key)
         if body.get("asyncExec"):
             return JSONResponse(pending_json(query.id, _DETACHED))
         return await self._answer(query)
+
+    def start(self, token: str, session: Session, body: dict[str, Any], host: str, key: str) -> Query:
+        """Begin to run the statements of a request.
+
+        :param key: the client's id of its request.
+        """
+        query = self._history.start(session.facts.user, key, str(body.get("sqlText") or ""), session.facts)
+        query.task = asyncio.create_task(self._run(query, token, session, body, host))
+        return query
 
     async def result(self, request: Request) -> JSONResponse:
         """The result of an earlier statement."""
@@ -104,12 +111,12 @@ class Queries:
         body = await body_of(request)
         query = self._history.of_request(str(body.get("requestId") or ""), session.facts.user)
         if query is not None:
-            self._stop(query, SnowflakeFault(604, "57014", "SQL execution canceled"))
+            self.stop(query, SnowflakeFault(604, "57014", "SQL execution canceled"))
         return success(None)
 
     async def abort_by_id(self, request: Request) -> JSONResponse:
         """Stop a statement that is known by its id."""
-        self._stop(self._asked_for(request), SnowflakeFault(604, "57014", "SQL execution canceled"))
+        self.stop(self._asked_for(request), SnowflakeFault(604, "57014", "SQL execution canceled"))
         return success(None)
 
     def _asked_for(self, request: Request) -> Query:
@@ -121,10 +128,14 @@ class Queries:
         return query
 
     @staticmethod
-    async def _answer(query: Query) -> JSONResponse:
-        """What is known of it now, at the latest after a while."""
+    async def wait(query: Query) -> None:
+        """Wait for a statement's end, but not for ever."""
         if query.task is not None and not query.task.done():
             await asyncio.wait([query.task], timeout=PATIENCE)
+
+    async def _answer(self, query: Query) -> JSONResponse:
+        """What is known of it now, at the latest after a while."""
+        await self.wait(query)
         if query.ended is None:
             return JSONResponse(pending_json(query.id, _IN_PROGRESS))
         if query.fault is not None or query.result is None:
@@ -132,7 +143,8 @@ class Queries:
         return JSONResponse(result_json(query.result, query.facts, query.id))
 
     @staticmethod
-    def _stop(query: Query, why: SnowflakeFault) -> None:
+    def stop(query: Query, why: SnowflakeFault) -> None:
+        """Stop a statement; one that has ended stays as it is."""
         if query.ended is not None or query.task is None:
             return
         query.cancel = why
@@ -147,9 +159,7 @@ class Queries:
         seconds = int(session.facts.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or 0)
         if seconds > 0:
             text = f"Statement reached its statement or warehouse timeout of {seconds} second(s) and was canceled."
-            timer = asyncio.get_running_loop().call_later(
-                seconds, self._stop, query, SnowflakeFault(630, "57014", text)
-            )
+            timer = asyncio.get_running_loop().call_later(seconds, self.stop, query, SnowflakeFault(630, "57014", text))
         try:
             self._history.end(query, await self._every(query, token, session, body, host))
         except SnowflakeFault as fault:
