@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_raydp_spcs.local.security.sign_in import ORGANISATION
 from airflow_provider_raydp_spcs.local.services.admission import Admission
 from airflow_provider_raydp_spcs.local.services.container_start import Folders
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
@@ -68,7 +67,7 @@ class Platform:
 
     def repository_url(self, database: str, schema: str, name: str) -> str:
         """The address of an image repository."""
-        host = self._around.images.registry or f"{ORGANISATION}-{self.account}.registry.snowflakecomputing.com"
+        host = self._around.images.registry or f"{self.account}.registry.snowflakecomputing.com"
         return f"{host}/{database}/{schema}/{name}".lower()
 
     def show_images(self, repository: str) -> list[dict[str, Any]]:
