@@ -32,12 +32,22 @@ def up(
             "Default: as the last time, at first process."
         ),
     ] = None,
+    provisioning_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=3600,
+            help="How long a compute pool's node, and a service's address, take to be there. On Snowflake: minutes.",
+        ),
+    ] = 0.0,
 ) -> None:
     """Start it in the background, or find it running."""
     from airflow_provider_raydp_spcs.local import daemon
     from airflow_provider_raydp_spcs.shipped import shipped
 
-    server = daemon.up(home, port=port, images=images or shipped("images"), runtime=runtime)
+    server = daemon.up(
+        home, port=port, images=images or shipped("images"), runtime=runtime, provisioning_seconds=provisioning_seconds
+    )
     console.print(f"The local Snowflake answers at https://127.0.0.1:{server.port} (process {server.pid}).")
     console.print('Let your shell\'s clients use it:  eval "$(raydp-spcs local env)"')
 

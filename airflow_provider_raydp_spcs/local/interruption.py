@@ -1,4 +1,4 @@
-"""Whether the statement that runs in this context shall stop: its client cancelled it, or it took too long.
+"""The statement that runs in this context: its id, and whether it shall stop, being cancelled or over its time.
 
 Whoever runs statements makes each one interruptible in a context of its own; a statement that waits looks here.
 """
@@ -6,19 +6,29 @@ Whoever runs statements makes each one interruptible in a context of its own; a 
 from __future__ import annotations
 
 import threading
+import uuid
 from contextvars import ContextVar
 
-_event: ContextVar[threading.Event | None] = ContextVar("interruption", default=None)
+_running: ContextVar[tuple[str, threading.Event] | None] = ContextVar("running", default=None)
 
 
-def interruptible() -> threading.Event:
-    """Make what runs from here on interruptible; set the answered event to stop it."""
+def interruptible(statement: str) -> threading.Event:
+    """Make what runs from here on interruptible; set the answered event to stop it.
+
+    :param statement: its id.
+    """
     event = threading.Event()
-    _event.set(event)
+    _running.set((statement, event))
     return event
 
 
 def is_interrupted() -> bool:
     """Whether to stop."""
-    event = _event.get()
-    return event is not None and event.is_set()
+    running = _running.get()
+    return running is not None and running[1].is_set()
+
+
+def statement_id() -> str:
+    """The statement's id; a new one where nobody gave it one."""
+    running = _running.get()
+    return running[0] if running else str(uuid.uuid4())

@@ -19,6 +19,11 @@ def now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
+def age_of(moment: str) -> float:
+    """Seconds since a time that :func:`now` wrote."""
+    return (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(moment)).total_seconds()
+
+
 class Store:
     """Objects by kind and name."""
 

@@ -128,14 +128,14 @@ class Services:
         return [service for service in found if service.name.startswith(prefix.upper())]
 
     def containers(self, name: str) -> list[ContainerInfo]:
-        """The containers of every instance."""
+        """The containers of every instance; none where there is no instance, which is told as one row of NULLs."""
         rows = self._session.execute(f"SHOW SERVICE CONTAINERS IN SERVICE {_name(name)}")
-        return [ContainerInfo.from_row(row) for row in rows]
+        return [container for container in map(ContainerInfo.from_row, rows) if container.container_name]
 
     def instances(self, name: str) -> list[InstanceInfo]:
-        """The instances."""
+        """The instances; none is told as one row of NULLs."""
         rows = self._session.execute(f"SHOW SERVICE INSTANCES IN SERVICE {_name(name)}")
-        return [InstanceInfo.from_row(row) for row in rows]
+        return [instance for instance in map(InstanceInfo.from_row, rows) if instance.instance_id]
 
     def endpoints(self, name: str) -> list[EndpointInfo]:
         """The endpoints."""

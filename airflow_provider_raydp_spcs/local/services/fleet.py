@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -14,14 +13,14 @@ from airflow_provider_raydp_spcs.local.services.pools import Pools
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
 from airflow_provider_raydp_spcs.local.services.scheduling import Demand
-from airflow_provider_raydp_spcs.local.store import now
+from airflow_provider_raydp_spcs.local.store import age_of, now
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.store import Store
 
 _KIND, _DROPPED = "Service", "Dropped job"
-JOBS_KEPT: Final = dt.timedelta(days=30)
-"""Jobs that have ended are forgotten after so long (SPCS reference 2.2)."""
+JOBS_KEPT: Final = 30 * 24 * 3600.0
+"""Seconds after which jobs that have ended are forgotten (SPCS reference 2.2)."""
 
 
 class Fleet:
@@ -42,7 +41,7 @@ class Fleet:
                 if job.outcome is None and job.started:
                     job.outcome, job.completed_on = "CANCELLED" if job.cancelled else "FAILED", now()
                     self.save(service.record)
-                if job.completed_on and _age(job.completed_on) > JOBS_KEPT:
+                if job.completed_on and age_of(job.completed_on) > JOBS_KEPT:
                     self.store.delete(_KIND, name)
                     continue
                 service.instances = [Instance.from_json(each) for each in job.ended]
@@ -117,10 +116,6 @@ class Fleet:
         """Jobs that were dropped within the time that jobs are kept."""
         found = list(self.store.all(_DROPPED))
         for number, body in found:
-            if _age(body["deleted_on"]) > JOBS_KEPT:
+            if age_of(body["deleted_on"]) > JOBS_KEPT:
                 self.store.delete(_DROPPED, number)
-        return [each for each in found if _age(each[1]["deleted_on"]) <= JOBS_KEPT]
-
-
-def _age(moment: str) -> dt.timedelta:
-    return dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(moment)
+        return [each for each in found if age_of(each[1]["deleted_on"]) <= JOBS_KEPT]

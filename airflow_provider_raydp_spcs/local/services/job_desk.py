@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs.local.errors import cannot, job_failed, statement_cancelled
-from airflow_provider_raydp_spcs.local.interruption import is_interrupted
+from airflow_provider_raydp_spcs.local.interruption import is_interrupted, statement_id
 from airflow_provider_raydp_spcs.local.services import rows
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import Instance
@@ -36,8 +35,8 @@ class JobDesk:
 
     @staticmethod
     def new_name() -> str:
-        """The name of a job that is given none."""
-        return f"JOB_{str(uuid.uuid4()).replace('-', '_').upper()}"
+        """The name of a job that is given none: after the id of its statement."""
+        return f"JOB_{statement_id().replace('-', '_').upper()}"
 
     def submit(
         self, name: str, pool: str, text: str, values: Mapping[str, Any], owner: str, *, is_async: bool
@@ -47,7 +46,8 @@ class JobDesk:
         :param values: properties; ``REPLICAS`` is how many instances.
         :raises SnowflakeFault: see :meth:`ServiceDesk.take_in`.
         """
-        job = JobRecord(self._fleet.store.next_number("job"), is_async=is_async, replicas=values.get("REPLICAS"))
+        number, replicas = self._fleet.store.next_number("job"), values.get("REPLICAS")
+        job = JobRecord(number, is_async=is_async, replicas=replicas, query_id=statement_id())
         return self._services.take_in(name, pool, text, values, owner, job)
 
     def wait(self, job: RunningService) -> None:
@@ -112,8 +112,11 @@ class JobDesk:
                 )
             time.sleep(POLL_SECONDS)
 
-    def history(self) -> Iterator[dict[str, Any]]:
-        """Rows of GET_JOB_HISTORY, the latest job first; dropped ones as well."""
+    def history(self, registry: str) -> Iterator[dict[str, Any]]:
+        """Rows of GET_JOB_HISTORY, the latest job first; dropped ones as well.
+
+        :param registry: host of the images' registry.
+        """
         with self._fleet.lock:
             there = [each for each in self._fleet.services.values() if each.job is not None and not each.deleting]
             found = [(service, None) for service in there]
@@ -121,7 +124,7 @@ class JobDesk:
             for service, deleted_on in sorted(
                 [*found, *gone], key=lambda pair: pair[0].record.created_on, reverse=True
             ):
-                yield _history_row(service, deleted_on)
+                yield _history_row(service, deleted_on, registry)
 
 
 def _from_json(body: dict[str, Any]) -> RunningService:
@@ -129,7 +132,7 @@ def _from_json(body: dict[str, Any]) -> RunningService:
     return RunningService(record, [Instance.from_json(each) for each in record.job.ended] if record.job else [])
 
 
-def _history_row(service: RunningService, deleted_on: str | None) -> dict[str, Any]:
+def _history_row(service: RunningService, deleted_on: str | None, registry: str) -> dict[str, Any]:
     record, job = service.record, service.job
     assert job is not None  # noqa: S101 - only jobs are asked for
     counts, status = service.counts, service.status
@@ -149,7 +152,10 @@ def _history_row(service: RunningService, deleted_on: str | None) -> dict[str, A
         "INSTANCE_STATUSES": {
             "failedInstances": counts["FAILED"],
             "instances": [
-                {"containers": [rows.container_state(state) for state in each.containers], "instanceId": str(each.id)}
+                {
+                    "containers": [rows.container_state(state, registry) for state in each.containers],
+                    "instanceId": str(each.id),
+                }
                 for each in service.instances
             ],
             "pendingInstances": counts["PENDING"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Final
 
 from airflow_provider_raydp_spcs.local.services.records import PoolRecord
 from airflow_provider_raydp_spcs.local.services.scheduling import Demand, lacking, machine_gpus
-from airflow_provider_raydp_spcs.local.store import now
+from airflow_provider_raydp_spcs.local.store import age_of, now
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 
 LINGER_SECONDS: Final = 2.0
@@ -73,7 +72,7 @@ class Nodes:
                 nodes.remove(node)
         while len(nodes) < pool.min_nodes:
             # A server that starts again finds the nodes of its pools as far as they were.
-            nodes.append(self._new(pool, _age(pool.resumed_on) if first else 0.0))
+            nodes.append(self._new(pool, age_of(pool.resumed_on) if first else 0.0))
         return list(nodes)
 
     def place(self, pool: PoolRecord, demand: Demand) -> Node | str:
@@ -108,7 +107,3 @@ class Nodes:
         number = next(self._numbers)
         name = f"node-10-{number // 62500 % 250}-{number // 250 % 250}-{number % 250:02}"
         return Node(name, pool.instance_family, time.monotonic() + max(0.0, self._provisioning - age))
-
-
-def _age(moment: str) -> float:
-    return (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(moment)).total_seconds()

@@ -32,6 +32,11 @@ class Platform:
         """The account's locator."""
         return self._around.facts.account
 
+    @property
+    def registry(self) -> str:
+        """The host of the image registry."""
+        return self._around.registry
+
     def owner(self, kind: str, name: str) -> str | None:
         """The role that owns a pool or service; None where there is none of this name."""
         with self._fleet.lock:
@@ -67,8 +72,7 @@ class Platform:
 
     def repository_url(self, database: str, schema: str, name: str) -> str:
         """The address of an image repository."""
-        host = self._around.images.registry or f"{self.account}.registry.snowflakecomputing.com"
-        return f"{host}/{database}/{schema}/{name}".lower()
+        return f"{self.registry}/{database}/{schema}/{name}".lower()
 
     def show_images(self, repository: str) -> list[dict[str, Any]]:
         """Rows of SHOW IMAGES."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from airflow_provider_raydp_spcs.local.errors import cannot, does_not_exist, inv
 from airflow_provider_raydp_spcs.local.services import rows
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.records import PoolRecord
+from airflow_provider_raydp_spcs.local.store import age_of
 
 WORKLOAD_TYPES: Final = ("ALL", "USER", "NOTEBOOK", "STREAMLIT", "MODEL_SERVING", "ML_JOB")
 """What STOP ALL OF TYPE may name. Services and jobs that SQL makes are of type USER; there are no others here."""
@@ -148,5 +148,4 @@ class PoolDesk:
 def _since(state: str, resumed_on: str) -> str:
     if state != "STARTING":
         return ""
-    age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(resumed_on)
-    return f"Compute pool is starting for last {int(age.total_seconds() // 60)} minutes"
+    return f"Compute pool is starting for last {int(age_of(resumed_on) // 60)} minutes"

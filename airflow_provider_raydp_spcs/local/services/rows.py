@@ -98,11 +98,16 @@ def image_digest(image: str) -> str:
     return "sha256:" + hashlib.sha256(image.encode()).hexdigest()
 
 
-def container_state(state: ContainerState) -> dict[str, Any]:
+def image_url(image: str, registry: str) -> str:
+    """An image with the host of its registry, as it is shown wherever it was named without."""
+    return f"{registry}{image}" if image.startswith("/") else image
+
+
+def container_state(state: ContainerState, registry: str) -> dict[str, Any]:
     """A container as JSON, in the history of jobs."""
     return {
         "containerName": state.container.name,
-        "image": state.container.image,
+        "image": image_url(state.container.image, registry),
         "imageSha256": image_digest(state.container.image),
         "lastExitCode": state.last_exit_code,
         "message": state.message,
@@ -154,14 +159,6 @@ def service_row(service: RunningService, domain: str) -> dict[str, Any]:
     }
 
 
-def normalised_spec(service: RunningService) -> str:
-    """The specification as DESCRIBE shows it: begins with ``---``, texts in double quotes."""
-    import yaml
-
-    mapping = service.record.specification.to_mapping()
-    return yaml.dump(mapping, explicit_start=True, sort_keys=False, default_style='"', width=10_000)
-
-
 def of_service(service: RunningService) -> dict[str, Any]:
     """The first fields of a row about one of its instances or containers."""
     record = service.record
@@ -173,7 +170,7 @@ def of_service(service: RunningService) -> dict[str, Any]:
     }
 
 
-def container_rows(service: RunningService) -> Iterator[dict[str, Any]]:
+def container_rows(service: RunningService, registry: str) -> Iterator[dict[str, Any]]:
     """The containers of every instance."""
     for instance in [*service.instances, *service.leaving]:
         for state in instance.containers:
@@ -184,7 +181,7 @@ def container_rows(service: RunningService) -> Iterator[dict[str, Any]]:
                 "container_name": state.container.name,
                 "status": "TERMINATING" if instance.stopping else state.status,
                 "message": instance.reason or state.message,
-                "image_name": state.container.image,
+                "image_name": image_url(state.container.image, registry),
                 "image_digest": image_digest(state.container.image),
                 "restart_count": state.restart_count,
                 "start_time": second(state.start_time),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from airflow_provider_raydp_spcs.spcs.instance_families import GIB, InstanceFamily
 from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
@@ -22,8 +23,15 @@ class Demand:
     gpus: int
 
 
+SIDECAR_BYTES: Final = GIB // 2
+"""What the sidecar of each stage volume requests (SPCS reference 3.3)."""
+
+
 def demand_of(specification: ServiceSpecification) -> Demand:
-    """The sum of the requests; what is not requested counts as half a core and half a GiB (reference 3.2)."""
+    """The sum of the requests, those of stage volumes' sidecars included.
+
+    What is not requested counts as half a core and half a GiB (reference 3.2).
+    """
     cpu, memory, gpus = 0.0, 0, 0
     for container in specification.containers:
         requests, limits = container.requests, container.limits
@@ -31,6 +39,7 @@ def demand_of(specification: ServiceSpecification) -> Demand:
         default = memory_bytes(limits.memory) if limits.memory else 0
         memory += memory_bytes(requests.memory) if requests.memory else max(GIB // 2, default)
         gpus += requests.gpus or 0
+    memory += SIDECAR_BYTES * sum(volume.source == "stage" for volume in specification.volumes)
     return Demand(cpu, memory, gpus)
 
 

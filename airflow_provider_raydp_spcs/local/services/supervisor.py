@@ -285,6 +285,7 @@ def _size(path: Path) -> int:
 
 def _targets(service: RunningService, endpoint: str) -> list[str]:
     """Where requests for a public endpoint may go now, as ``address:port``; a suspended service is woken by the question."""
-    service.woken = service.woken or service.record.auto_resume
+    if service.record.suspended:
+        service.woken = service.record.auto_resume
     ports = {each.name: each.port for each in service.record.specification.endpoints}
     return [f"{address}:{ports[endpoint]}" for address in service.ready_addresses if ports.get(endpoint)]

@@ -24,6 +24,11 @@ class Surroundings:
     stage_folder: Callable[[str], Path]
     issue_token: Callable[[str, str], str]
 
+    @property
+    def registry(self) -> str:
+        """The host of the image registry."""
+        return self.images.registry or f"{self.facts.account.lower()}.registry.snowflakecomputing.com"
+
     @staticmethod
     def domain(database: str, schema: str) -> str:
         """DNS domain of a schema's services (SPCS reference 3.4)."""

@@ -13,7 +13,10 @@ from airflow_provider_raydp_spcs.local.services.events import Event, Events
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState, Instance
 from airflow_provider_raydp_spcs.local.services.running import RunningService
+from airflow_provider_raydp_spcs.local.services.shown_spec import shown
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
+from airflow_provider_raydp_spcs.local.store import age_of
+from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
@@ -26,6 +29,10 @@ class Views:
         self._fleet, self._ingress, self._folders, self._around = fleet, ingress, folders, surroundings
         self._lock, self._events = fleet.lock, Events(folders.logs)
 
+    @property
+    def _registry(self) -> str:
+        return self._around.registry
+
     def services(self) -> list[dict[str, Any]]:
         """Rows of SHOW SERVICES, of services and jobs."""
         with self._lock:
@@ -35,7 +42,8 @@ class Views:
         """Row of DESCRIBE SERVICE."""
         with self._lock:
             service = self._fleet.service(name)
-            return {**self._row(service), "spec": rows.normalised_spec(service)}
+            family = instance_family(self._fleet.pools.get(service.record.pool).instance_family)
+            return {**self._row(service), "spec": shown(service.record.specification, family, self._registry)}
 
     def _row(self, service: RunningService) -> dict[str, Any]:
         return rows.service_row(service, self.domain(service.record.database, service.record.schema))
@@ -48,7 +56,7 @@ class Views:
         """Rows of SHOW SERVICE CONTAINERS; one with NULLs where there is no instance (reference 2.5)."""
         with self._lock:
             service = self._fleet.service(name)
-            return list(rows.container_rows(service)) or [rows.of_service(service)]
+            return list(rows.container_rows(service, self._registry)) or [rows.of_service(service)]
 
     def instances(self, name: str) -> list[dict[str, Any]]:
         """Rows of SHOW SERVICE INSTANCES; one with NULLs where there is none (reference 2.5)."""
@@ -59,7 +67,10 @@ class Views:
     def endpoints(self, name: str) -> list[dict[str, Any]]:
         """Rows of SHOW ENDPOINTS."""
         with self._lock:
-            return list(rows.endpoint_rows(self._fleet.service(name), self._ingress.ports()))
+            service = self._fleet.service(name)
+            # A new address takes as long as a new node.
+            is_young = age_of(service.record.created_on) < self._fleet.pools.provisioning_seconds
+            return list(rows.endpoint_rows(service, () if is_young else self._ingress.ports()))
 
     def roles(self, name: str) -> list[dict[str, Any]]:
         """Rows of SHOW ROLES IN SERVICE."""

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, does_not_exist
+from airflow_provider_raydp_spcs.local.interruption import interruptible
 from airflow_provider_raydp_spcs.local.sql.dispatch import Dispatcher
 from airflow_provider_raydp_spcs.local.tables.engine import Engine
 from airflow_provider_raydp_spcs.local.tables.session import TableSession
@@ -190,7 +192,13 @@ class Queries:
         bindings = body.get("bindings") or {}
         facts.database, facts.schema = self._engine.scope(token)
         # Only the engine for tables needs the session for itself: it is one DuckDB connection.
-        answer = await self._in_thread(self._dispatcher.answer, text, _in_order(bindings), facts)
+        query.interrupt = interruptible(query.id).set
+        try:
+            answer = await self._in_thread(self._dispatcher.answer, text, _in_order(bindings), facts)
+        finally:
+            query.interrupt = None
+        if query.cancel is not None:
+            raise query.cancel
         if isinstance(answer, RowsAnswer):
             return answer
         if isinstance(answer, UploadAnswer):
@@ -222,7 +230,7 @@ class Queries:
         return tables.execute(text, bindings, describe_only=describe)
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, work, *given)
 
 
 def _dropped(answer: DropDatabaseAnswer, *, dropped: bool) -> RowsAnswer:

@@ -20,7 +20,7 @@ from airflow_provider_raydp_spcs.local.sql.scope import like_matches
 from airflow_provider_raydp_spcs.local.store import Store
 from airflow_provider_raydp_spcs.shipped import shipped
 from airflow_provider_raydp_spcs.spcs.instance_families import GIB, instance_family
-from airflow_provider_raydp_spcs.spcs.specification import Container, Resources, ServiceSpecification
+from airflow_provider_raydp_spcs.spcs.specification import Container, Resources, ServiceSpecification, Volume
 
 NAMES = {"my-head": "127.1.0.1", "my-head.ab12.svc.spcs.internal": "127.1.0.1", "my": "127.1.0.9"}
 MOUNTS = {"/raydp/ray": Path("/tmp/a/0"), "/raydp": Path("/tmp/a/1")}
@@ -103,6 +103,13 @@ def test_missing_requests_count_as_half_a_core_and_half_a_gib() -> None:
     image = "/d/s/r/i"
     bare, asked = Container("a", image), Container("b", image, requests=Resources("500m", "2Gi"))
     assert demand_of(ServiceSpecification((bare, asked))) == Demand(1.0, 2 * GIB + GIB // 2, 0)
+
+
+def test_each_stage_volume_has_a_sidecar_that_takes_memory() -> None:
+    """SPCS reference 3.3."""
+    volumes = (Volume("a", "stage", stage="@d.s.a"), Volume("b", "stage", stage="@d.s.b"), Volume("c", "local"))
+    asked = Container("m", "/d/s/r/i", requests=Resources(1, "2Gi"))
+    assert demand_of(ServiceSpecification((asked,), volumes=volumes)) == Demand(1, 3 * GIB, 0)
 
 
 def test_the_store_keeps_what_it_was_given(tmp_path: Path) -> None:

@@ -144,7 +144,8 @@ def job_history(context: Context, service: str) -> Rows:
         "PARAMETERS": "VARIANT",
         "MANAGING_OBJECT": "VARIANT",
     }
-    rows: list[dict[str, Any]] = [row for row in context.platform.jobs.history() if row["OWNER"] in held]
+    history = context.platform.jobs.history(context.platform.registry)
+    rows: list[dict[str, Any]] = [row for row in history if row["OWNER"] in held]
     return Rows(columns, rows[:MAX_ROWS], "CREATED_TIME")
 
 
