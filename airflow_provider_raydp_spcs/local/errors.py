@@ -88,6 +88,12 @@ def no_schema(verb: str) -> SnowflakeFault:
     return SnowflakeFault(90106, "22000", text)
 
 
+def no_database(verb: str) -> SnowflakeFault:
+    """The session has no current database and the name has none either."""
+    text = f"Cannot perform {verb}. This session does not have a current database. Call 'USE DATABASE', or use a qualified name."
+    return SnowflakeFault(90105, "22000", text)
+
+
 def insufficient_privileges(kind: str, name: str) -> SnowflakeFault:
     """The role sees the object and lacks the privilege."""
     text = f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name}'."

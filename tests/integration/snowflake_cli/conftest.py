@@ -11,26 +11,15 @@ import pytest
 
 from airflow_provider_raydp_spcs.cli.demo.connection import connect
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
+from tests.integration.plain import plain_snowflake
 from tests.integration.snowflake_cli.snow import Snow, opened_snow, program
-from tests.local_snowflake import local_snowflake
-
-IMAGES = {
-    "web": "echo listening; exec sleep 3000",
-    "work": "echo worked",
-    "crash": "echo out of luck; exit 3",
-}
 
 
 @pytest.fixture(scope="package")
 def environment() -> Iterator[dict[str, str]]:
     program()
-    with tempfile.TemporaryDirectory(prefix="images-") as folder:
-        for name, command in IMAGES.items():
-            image = Path(folder) / name
-            image.mkdir()
-            (image / "Dockerfile").write_text(f'FROM scratch\nENTRYPOINT ["/bin/sh", "-c", "{command}"]\n')
-        with local_snowflake(Path(folder)) as found:
-            yield found
+    with plain_snowflake() as found:
+        yield found
 
 
 @pytest.fixture(scope="package")

@@ -43,7 +43,7 @@ def test_the_whole_life_of_a_pool(snow: Snow) -> None:
 def test_a_pool_that_is_there_already(snow: Snow) -> None:
     making = ("spcs", "compute-pool", "create", "p2", "--family", "CPU_X64_XS", "--init-suspend")
     snow.says(*making)
-    assert "Compute-pool p2 already exists." in snow.fails(*making)
+    assert "Compute-pool P2 already exists." in snow.fails(*making)
     snow.says("spcs", "compute-pool", "drop", "p2")
 
 

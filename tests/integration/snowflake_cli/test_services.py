@@ -151,7 +151,7 @@ def test_it_is_upgraded_suspended_and_resumed(
 
 def test_a_service_that_is_there_already(snow: Snow, service: str, project: Path) -> None:
     making = ("spcs", "service", "create", service, "--compute-pool", "workers", "--spec-path")
-    assert "Service web already exists." in snow.fails(*making, str(project / "web.yaml"))
+    assert "Service WEB already exists." in snow.fails(*making, str(project / "web.yaml"))
 
 
 def test_a_project_deploys_its_service(snow: Snow, project: Path, pool: str, session: ConnectorSession) -> None:

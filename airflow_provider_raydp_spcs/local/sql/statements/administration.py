@@ -1,4 +1,4 @@
-"""Roles, warehouses, network rules, integrations and image repositories (SPCS reference, parts 6 and 7)."""
+"""Roles, warehouses, network rules and integrations (SPCS reference, part 7)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowF
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
-_IN_SCHEMA = frozenset({"Network rule", "Image repository"})
+_IN_SCHEMA = frozenset({"Network rule"})
 _ON_ACCOUNT = {
     "Role": "CREATE ROLE",
     "Warehouse": "CREATE WAREHOUSE",
     "Integration": "CREATE EXTERNAL ACCESS INTEGRATION",
 }
 """The right on the account that makes each of the others."""
-_WORDS = {"Network rule": "Network rule", "Image repository": "Image Repository"}
 _RULE: dict[str, p.Reader] = {"MODE": p.value, "TYPE": p.value, "VALUE_LIST": Cursor.texts, "COMMENT": p.text}
 _INTEGRATION: dict[str, p.Reader] = {
     "ALLOWED_NETWORK_RULES": Cursor.names,
@@ -68,7 +67,7 @@ class CreateObject:
         short = name.rpartition(".")[2]
         if not new:
             return status(f"{short} already exists, statement succeeded.")
-        return status(f"{_WORDS.get(self.kind, self.kind)} {short} successfully created.")
+        return status(f"{self.kind} {short} successfully created.")
 
 
 @dataclass(frozen=True)
@@ -204,16 +203,6 @@ def drop_integration(cursor: Cursor) -> Statement:
     return _drop(cursor, "Integration")
 
 
-@reads("CREATE IMAGE REPOSITORY")
-def create_repository(cursor: Cursor) -> Statement:
-    return _create(cursor, "Image repository", {"ENCRYPTION": p.group, "COMMENT": p.text})
-
-
-@reads("DROP IMAGE REPOSITORY")
-def drop_repository(cursor: Cursor) -> Statement:
-    return _drop(cursor, "Image repository")
-
-
 @dataclass(frozen=True)
 class ShowObjects:
     table: str
@@ -233,11 +222,6 @@ class ShowObjects:
                     "name": name,
                 }
             )
-        if self.kind == "Image repository":
-            for row in rows:
-                row["repository_url"] = context.platform.repository_url(
-                    row["database_name"], row["schema_name"], row["name"]
-                )
         return answer_of(self.table, self.filters.apply(rows))
 
 
@@ -263,7 +247,7 @@ def _details(kind: str, body: dict[str, Any]) -> dict[str, Any]:
     if kind == "Network rule":
         entries = len(body.get("VALUE_LIST", ()))
         return {**common, "type": body.get("TYPE"), "mode": body.get("MODE"), "entries_in_valuelist": entries}
-    return {**common, "encryption": "SNOWFLAKE_SSE"}
+    return common
 
 
 def _show(cursor: Cursor, table: str, kind: str) -> Statement:
@@ -287,29 +271,6 @@ def show_rules(cursor: Cursor) -> Statement:
     return _show(cursor, "network rules", "Network rule")
 
 
-@reads("SHOW IMAGE REPOSITORIES")
-def show_repositories(cursor: Cursor) -> Statement:
-    return _show(cursor, "image repositories", "Image repository")
-
-
 @reads("SHOW ROLES")
 def show_roles(cursor: Cursor) -> Statement:
     return _show(cursor, "roles", "Role")
-
-
-@dataclass(frozen=True)
-class ShowImages:
-    repository: str
-
-    def run(self, context: Context) -> Answer:
-        name = full_name(self.repository, context.session, "SHOW IMAGES")
-        context.needs("READ", "Image repository", name)
-        context.catalogue.get("Image repository", name)
-        return answer_of("images", context.platform.show_images(name))
-
-
-@reads("SHOW IMAGES IN IMAGE REPOSITORY")
-def show_images(cursor: Cursor) -> Statement:
-    name = cursor.name()
-    cursor.end()
-    return ShowImages(name)
