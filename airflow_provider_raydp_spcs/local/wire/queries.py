@@ -192,9 +192,9 @@ class Queries:
                 self._history.end(child, None, fault)
                 raise
             if isinstance(done, dict):
-                fault = SnowflakeFault(2, "0A000", "Unsupported feature 'PUT or GET in a multi-statement request'.")
-                self._history.end(child, None, fault)
-                raise fault
+                refusal = SnowflakeFault(2, "0A000", "Unsupported feature 'PUT or GET in a multi-statement request'.")
+                self._history.end(child, None, refusal)
+                raise refusal
             self._history.end(child, done)
         return many_json([(child.id, child.result) for child in children], query.id, facts)
 
@@ -202,7 +202,7 @@ class Queries:
         text, facts = str(body.get("sqlText") or ""), session.facts
         bindings = body.get("bindings") or {}
         facts.database, facts.schema = self._engine.scope(token)
-        facts.desk = ServerDesk(self._history, query, self._transfers, session.identity, host, self._stop, asyncio.get_running_loop())
+        facts.desk = ServerDesk(self._history, query, self._transfers, session.identity, host, self.stop, asyncio.get_running_loop())
         # Only the engine for tables needs the session for itself: it is one DuckDB connection.
         query.interrupt = interruptible(query.id).set
         try:
