@@ -34,6 +34,7 @@ _METADATA: Final = (
     "METADATA$FILE_ROW_NUMBER",
     "METADATA$START_SCAN_TIME",
 )
+_NUMBERS = itertools.count(1)
 PRESIGNED_SECONDS: Final = 3600
 MAX_PRESIGNED_SECONDS: Final = 604_800
 
@@ -73,7 +74,6 @@ class _Rewriting:
         self._edits: list[tuple[int, int, str]] = []
         self._sources: list[Source] = []
         self._used: set[int] = set()
-        self._numbers = itertools.count(1)
 
     def run(self) -> Rewritten | None:
         index = 0
@@ -119,7 +119,7 @@ class _Rewriting:
         return self._replace(first, last, f'"temp"."main"."{source.name}"')
 
     def _name(self) -> str:
-        return f"_SOURCE_{next(self._numbers)}"
+        return f"_SOURCE_{next(_NUMBERS)}"
 
     def _closing(self, opening: int) -> int:
         """The parenthesis that belongs to one."""
