@@ -48,14 +48,21 @@ class Dispatcher:
         answer = parser(cursor).run(context) if parser else answer_calls(text, bindings, context)
         for kind, name in context.made:
             self.access.made(kind, name)
-        if answer is not None:
+        if parser is None and isinstance(answer, RewriteAnswer):
+            # What was put in for calls is the engine's to run, with all else that the statement names.
+            text, bindings = answer.sql, bindings if answer.keeps_bindings else ()
+            cursor = Cursor(text, bindings)
+        elif answer is not None:
             return answer
         check_mentions(cursor.tokens, context)
         found = rewrite(cursor, bindings, context) if mentions_any(text) else None
         current = replace_current(found.sql if found else text, self._facts(session))
+        keeps = not isinstance(answer, RewriteAnswer) or answer.keeps_bindings
         if found is None:
-            return None if current is None else RewriteAnswer(current, keeps_bindings=True)
-        return RewriteAnswer(current or found.sql, keeps_bindings=True, sources=found.sources, used=frozenset(found.used))
+            return answer if current is None else RewriteAnswer(current, keeps_bindings=keeps)
+        return RewriteAnswer(
+            current or found.sql, keeps_bindings=keeps, sources=found.sources, used=frozenset(found.used)
+        )
 
     def _secondary(self, session: SessionFacts) -> str:
         is_all = session.secondary_roles == "ALL" and not session.is_restricted
