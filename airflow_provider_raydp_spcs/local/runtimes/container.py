@@ -31,7 +31,7 @@ from typing import Final
 from airflow_provider_raydp_spcs.container_engine import ContainerEngineError, Engine, EngineCommandError
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.runtimes import janitor
-from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart, Usage
 from airflow_provider_raydp_spcs.local.runtimes.container_command import (
     Labels,
     network_of,
@@ -239,6 +239,9 @@ class _Container:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._client.wait(timeout=1)
         self.poll()
+
+    def usage(self) -> Usage | None:
+        return None  # asking the engine takes a second for each container
 
     def lacks(self, names: Mapping[str, str]) -> bool:
         del names  # they are looked up when they are needed

@@ -48,7 +48,11 @@ class Dispatcher:
         answer = parser(cursor).run(context) if parser else answer_calls(text, bindings, context)
         for kind, name in context.made:
             self.access.made(kind, name)
-        if answer is not None:
+        if parser is None and isinstance(answer, RewriteAnswer):
+            # What was put in for calls is the engine's to run, with all else that the statement names.
+            text, bindings = answer.sql, bindings if answer.keeps_bindings else ()
+            cursor = Cursor(text, bindings)
+        elif answer is not None:
             return answer
         spelled = spell_identifiers(cursor, bindings)
         used, left = spelled.used, [*range(1, len(bindings) + 1)]
@@ -63,8 +67,13 @@ class Dispatcher:
             written, used = found.sql, used | {left[number - 1] for number in found.used}
         current = replace_current(written, self._facts(session)) or written
         if current is text:
-            return None
-        return RewriteAnswer(current, keeps_bindings=True, sources=found.sources if found else (), used=frozenset(used))
+            return answer
+        return RewriteAnswer(
+            current,
+            keeps_bindings=answer is None or answer.keeps_bindings,
+            sources=found.sources if found else (),
+            used=frozenset(used),
+        )
 
     def _secondary(self, session: SessionFacts) -> str:
         is_all = session.secondary_roles == "ALL" and not session.is_restricted

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from airflow_provider_raydp_spcs.local.errors import unsupported
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+from airflow_provider_raydp_spcs.local.sql.functions.event_table import NAME as EVENT_TABLE
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
+from airflow_provider_raydp_spcs.local.sql.scope import like_matches
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, RewriteAnswer, status
 
@@ -92,15 +94,25 @@ def alter_session(cursor: Cursor) -> Statement:
 
 @dataclass(frozen=True)
 class ShowParameters:
+    like: str | None
+    of_account: bool
+
     def run(self, context: Context) -> Answer:
         rows = [
             {"key": key, "value": value, "default": "", "level": "SESSION", "description": "", "type": "STRING"}
             for key, value in sorted(context.session.parameters.items())
         ]
-        return answer_of("parameters", rows)
+        if self.of_account:
+            table = {"key": "EVENT_TABLE", "value": EVENT_TABLE, "default": EVENT_TABLE, "level": "", "type": "STRING"}
+            rows.append({**table, "description": "Event table destination"})
+        return answer_of("parameters", [row for row in rows if like_matches(self.like, row["key"])])
 
 
 @reads("SHOW PARAMETERS")
 def show_parameters(cursor: Cursor) -> Statement:
-    p.read_properties(cursor, {"LIKE": p.text, "IN": lambda at: at.rest()})
-    return ShowParameters()
+    like = cursor.text() if cursor.take("LIKE") else None
+    of_account = cursor.take("IN", "ACCOUNT")
+    if cursor.take("IN"):
+        cursor.rest()
+    cursor.end()
+    return ShowParameters(like, of_account)
