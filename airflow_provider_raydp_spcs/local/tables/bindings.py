@@ -31,7 +31,10 @@ def is_batch(bindings: Bindings) -> bool:
 def rows(bindings: Bindings) -> list[tuple[Any, ...]]:
     """The rows of a batch."""
     columns = [each["value"] for each in bindings.values()]
-    if not all(name.isdigit() for name in bindings) or len({len(each) if isinstance(each, list) else -1 for each in columns}) > 1:
+    if (
+        not all(name.isdigit() for name in bindings)
+        or len({len(each) if isinstance(each, list) else -1 for each in columns}) > 1
+    ):
         raise SnowflakeFault(391918, "22000", "Bad request: each bind variable of a batch needs as many values.")
     ordered = [bindings[name] for name in _in_order(bindings)]
     return list(zip(*([_value(each["type"], value) for value in each["value"]] for each in ordered), strict=True))

@@ -135,7 +135,9 @@ class Cursor(FakeSnowflakeCursor):
 
     def _whole_name(self, table: Any) -> tuple[str, str, str]:
         parts = [table.args.get("catalog"), table.args.get("db"), table.this]
-        names = [None if part is None else part.name if part.args.get("quoted") else part.name.upper() for part in parts]
+        names = [
+            None if part is None else part.name if part.args.get("quoted") else part.name.upper() for part in parts
+        ]
         return names[0] or self._conn.database or "", names[1] or self._conn.schema or "", names[2] or ""
 
     def _forget_loads(self, truncated: Any) -> None:
