@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_raydp_spcs.local.errors import unsupported
-from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.functions.event_table import NAME as EVENT_TABLE
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
