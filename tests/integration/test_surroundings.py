@@ -112,6 +112,31 @@ def test_a_token_is_renewed_before_it_is_old_and_refused_afterwards(env: dict[st
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_a_stage_without_the_privilege_to_write_is_mounted_to_be_read(
+    env: dict[str, str], home: Path, environment: dict[str, str]
+) -> None:
+    """SPCS reference 3.3."""
+    del env
+    with connect(environment) as connection:
+        cursor = connection.cursor()
+        for statement in (
+            "USE ROLE ACCOUNTADMIN",
+            "CREATE STAGE RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.READABLE ENCRYPTION=(TYPE='SNOWFLAKE_SSE')",
+            f"PUT 'file://{__file__}' @RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.READABLE AUTO_COMPRESS=FALSE",
+            "GRANT READ ON STAGE RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.READABLE TO ROLE RAYDP_SIS_ROLE",
+            "USE ROLE RAYDP_SIS_ROLE",
+        ):
+            cursor.execute(statement)
+        script = '["/bin/sh", "-c", "ls /mnt/stage; echo x > /mnt/stage/new; rm -f /mnt/stage/*.py; exec sleep 600"]'
+        spec = SPEC.replace("RAYDP_ARTIFACTS", "READABLE").replace("    env:", f"    command: {script}\n    env:")
+        cursor.execute(f"CREATE SERVICE READER IN COMPUTE POOL WEB_POOL FROM SPECIFICATION $${spec}$$")
+        log = Paths(home).logs / "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.READER" / "0-main.log"
+        until(lambda: log.exists() and log.read_text().count("Read-only file system") == 2)
+        assert Path(__file__).name in log.read_text()
+        assert [row[0] for row in cursor.execute("LIST @READABLE").fetchall()] == [f"readable/{Path(__file__).name}"]
+        cursor.execute("DROP SERVICE READER")
+
+
 def test_nobody_else_can_read_or_enter_anything(env: dict[str, str], home: Path, environment: dict[str, str]) -> None:
     assert Path(environment["SNOWFLAKE_HOME"], "connections.toml").exists()
     paths = Paths(home)

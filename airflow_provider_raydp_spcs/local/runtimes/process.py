@@ -1,4 +1,10 @@
-"""The process runtime: a container is a group of plain processes with a loopback address of its own."""
+"""The process runtime: a container is a group of plain processes with a loopback address of its own.
+
+Differences from Snowflake: a program sees the whole machine, as the user who started the local Snowflake; mount paths and
+names of services hold where the specification writes them (``substitution.py``), and a name, also that of all instances,
+stands for the first instance; mounts but stages may be written to; programs that listen on every address do so on the
+machine's.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +143,9 @@ class _Process:
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".old"))
-        stages = [word for path in start.stages for word in ("--stage", str(start.mounts[path]))]
+        stages = []
+        for path in start.stages:
+            stages += ["--read-only" if path in start.read_only else "--stage", str(start.mounts[path])]
         program = shutil.which(command[0], path=environment["PATH"]) or command[0]
         with log.open("ab") as file:
             self._keeper = subprocess.Popen(
