@@ -21,7 +21,7 @@ from tests.benchmarks.figures import Figure, show
 from tests.local_snowflake import local_snowflake
 
 LIMIT_MILLISECONDS = 3.0
-ROUNDS = 150
+ROUNDS = 100
 STATEMENTS = (
     "SELECT 1",
     "SELECT N, T FROM BENCH WHERE N = 3",
