@@ -73,7 +73,9 @@ def main() -> int:
         cursors = [bare.cursor(), ours.cursor()]
         for cursor in cursors:
             cursor.execute("CREATE OR REPLACE TABLE BENCH (N INT, T VARCHAR)")
-            cursor.execute("INSERT INTO BENCH VALUES " + ", ".join(f"({number}, 't{number % 5}')" for number in range(50)))
+            cursor.execute(
+                "INSERT INTO BENCH VALUES " + ", ".join(f"({number}, 't{number % 5}')" for number in range(50))
+            )
             for statement in STATEMENTS * 5:
                 seconds(cursor, statement)
         for _ in range(ROUNDS):
