@@ -63,6 +63,10 @@ class ContainerHandle(Protocol):
         """Its exit code, or None while it runs."""
         ...
 
+    def pid(self) -> int | None:
+        """The process of this machine that all its others come from; None where it has ended, or is out of sight."""
+        ...
+
     def terminate(self) -> None:
         """Ask it to end; it is killed with all its processes 30 s later."""
         ...

@@ -218,6 +218,12 @@ class _Container:
             self._holder.leave(self._name)
         return code
 
+    def pid(self) -> int | None:
+        # Containers of another user's engine, or of one in a virtual machine, are out of sight.
+        with contextlib.suppress(ContainerEngineError, ValueError):
+            return int(self._engine.run("inspect", "--format", "{{.State.Pid}}", self._name)) or None
+        return None
+
     def terminate(self) -> None:
         if not self._stopping:
             self._stopping = True

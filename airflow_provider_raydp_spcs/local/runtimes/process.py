@@ -152,6 +152,9 @@ class _Process:
     def poll(self) -> int | None:
         return self._keeper.poll()
 
+    def pid(self) -> int | None:
+        return self._keeper.pid if self.poll() is None else None
+
     def terminate(self) -> None:
         self._say(b"T")
 

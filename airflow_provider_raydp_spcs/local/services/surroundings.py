@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_provider_raydp_spcs.local.security.sign_in import ORGANISATION
 from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts
 from airflow_provider_raydp_spcs.local.services.images import Images
 
@@ -27,7 +28,7 @@ class Surroundings:
     @property
     def registry(self) -> str:
         """The host of the image registry."""
-        return self.images.registry or f"{self.facts.account.lower()}.registry.snowflakecomputing.com"
+        return self.images.registry or f"{ORGANISATION}-{self.facts.account}.registry.snowflakecomputing.com".lower()
 
     @staticmethod
     def domain(database: str, schema: str) -> str:

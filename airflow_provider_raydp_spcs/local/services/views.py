@@ -12,6 +12,7 @@ from airflow_provider_raydp_spcs.local.services.container_start import Folders
 from airflow_provider_raydp_spcs.local.services.events import Event, Events
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState, Instance
+from airflow_provider_raydp_spcs.local.services.metrics import Metric, metrics_of
 from airflow_provider_raydp_spcs.local.services.running import RunningService
 from airflow_provider_raydp_spcs.local.services.shown_spec import shown
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
@@ -123,6 +124,17 @@ class Views:
         for instance_id, container, log in logs:
             for moment, text in container_logs.lines(log):
                 yield moment, instance_id, container, text
+
+    def metrics(self, name: str) -> Iterator[tuple[dt.datetime, Metric]]:
+        """What the containers of a service use, with the time: those metrics that its specification asks for."""
+        with self._lock:
+            service = self._fleet.service(name)
+            groups = service.record.specification.metric_groups
+            family = instance_family(self._fleet.pools.get(service.record.pool).instance_family)
+            found = list(_every_container(service)) if groups else []
+        for instance, state in found:
+            for metric in metrics_of(state, instance.id, groups, family):
+                yield dt.datetime.now(dt.UTC), metric
 
     def events(self, name: str) -> list[Event]:
         """The events of a service."""

@@ -6,6 +6,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
@@ -14,7 +15,8 @@ from airflow_provider_raydp_spcs.local.security.sign_in import ORGANISATION
 from airflow_provider_raydp_spcs.local.sql import registry, statements
 from airflow_provider_raydp_spcs.local.sql.calls import answer_calls
 from airflow_provider_raydp_spcs.local.sql.current import replace_current
-from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+from airflow_provider_raydp_spcs.local.sql.cursor import Cursor, tokens_of
+from airflow_provider_raydp_spcs.local.sql.event_table import with_event_table
 from airflow_provider_raydp_spcs.local.sql.mentions import check_mentions
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, RewriteAnswer, SessionFacts
 
@@ -44,7 +46,7 @@ class Dispatcher:
             return None  # whoever reads it next has the better message
         context = registry.Context(session, self._platform, self._catalogue, self._files, self.access)
         parser = registry.find(cursor)
-        answer = parser(cursor).run(context) if parser else answer_calls(text, bindings, context)
+        answer = parser(cursor).run(context) if parser else self._filled(text, bindings, context)
         for kind, name in context.made:
             self.access.made(kind, name)
         if answer is not None:
@@ -52,6 +54,18 @@ class Dispatcher:
         check_mentions(cursor.tokens, context)
         rewritten = replace_current(text, self._facts(session))
         return None if rewritten is None else RewriteAnswer(rewritten, keeps_bindings=True)
+
+    def _filled(self, text: str, bindings: Sequence[object], context: registry.Context) -> Answer | None:
+        """The answer to a statement about what services do, or the text with that in it for the engine."""
+        filled = with_event_table(text, context)
+        answer = answer_calls(filled or text, bindings, context)
+        if answer is None and filled:
+            answer = RewriteAnswer(filled, keeps_bindings=True)
+        if isinstance(answer, RewriteAnswer):
+            # Other tables may stand beside it.
+            check_mentions(tokens_of(answer.sql), context)
+            return replace(answer, sql=replace_current(answer.sql, self._facts(context.session)) or answer.sql)
+        return answer
 
     def _secondary(self, session: SessionFacts) -> str:
         is_all = session.secondary_roles == "ALL" and not session.is_restricted

@@ -11,6 +11,8 @@ from fakesnow.statement_type import UNKNOWN, statement_type_id
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 
+from airflow_provider_raydp_spcs.local.tables.variants import variants_as_texts
+
 _KEYS = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
 _COLUMN_KEYS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.Reference)
 _LOCKED = (
@@ -48,6 +50,7 @@ class Cursor(FakeSnowflakeCursor):
     def check_db_and_schema(self, expression: Any) -> None:
         """As fakesnow does; this is where it has the statement as it was written."""
         self.statement_type = statement_type_id(expression)
+        variants_as_texts(expression)
         super().check_db_and_schema(expression)
 
     def _execute(self, transformed: Any, params: Any = None) -> None:

@@ -36,6 +36,9 @@ class Played:
     def poll(self) -> int | None:
         return self.code
 
+    def pid(self) -> int | None:
+        return None
+
     def terminate(self) -> None:
         self.asked = True
         if not self.deaf and self.code is None:

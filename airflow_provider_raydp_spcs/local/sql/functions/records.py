@@ -85,6 +85,36 @@ def get_logs(context: Context, service: str) -> Rows:
     return Rows(columns, rows, "TIMESTAMP")
 
 
+@table("SPCS_GET_METRICS")
+def get_metrics(context: Context, service: str) -> Rows:
+    """What the containers of a service use at this moment."""
+    context.needs("MONITOR", "Service", service)
+    columns = {
+        "TIMESTAMP": "TIMESTAMP_NTZ",
+        "METRIC_NAME": "VARCHAR",
+        "VALUE": "FLOAT",
+        "UNIT": "VARCHAR",
+        "INSTANCE_ID": "NUMBER",
+        "CONTAINER_NAME": "VARCHAR",
+        "RESOURCE": "VARIANT",
+        "RECORD": "VARIANT",
+        "RECORD_ATTRIBUTES": "VARIANT",
+    }
+    rows = [
+        {
+            "TIMESTAMP": _utc(moment),
+            "METRIC_NAME": metric.name,
+            "VALUE": metric.value,
+            "UNIT": metric.unit,
+            "INSTANCE_ID": metric.instance_id,
+            "CONTAINER_NAME": metric.container,
+            "RECORD": {"metric": {"name": metric.name, "unit": metric.unit}, "metric_type": "gauge"},
+        }
+        for moment, metric in context.platform.views.metrics(service)
+    ]
+    return Rows(columns, rows, "TIMESTAMP")
+
+
 @table("SPCS_GET_EVENTS")
 def get_events(context: Context, service: str) -> Rows:
     """What happened to a service."""
