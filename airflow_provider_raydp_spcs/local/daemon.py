@@ -18,6 +18,7 @@ from typing import Final
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.paths import Paths, default_home
 from airflow_provider_raydp_spcs.local.runtimes.choice import PROCESS, engine_of, make_runtime
+from airflow_provider_raydp_spcs.local.security.certificates import write_private
 from airflow_provider_raydp_spcs.local.server import is_alive
 
 START_SECONDS: Final = 60.0
@@ -52,12 +53,21 @@ class OtherRuntimeError(LocalSnowflakeError):
 
 
 def up(
-    home: Path | None, *, port: int, images: Path, provisioning_seconds: float = 0.0, runtime: str | None = None
+    home: Path | None,
+    *,
+    port: int,
+    images: Path,
+    provisioning_seconds: float = 0.0,
+    runtime: str | None = None,
+    token_seconds: float | None = None,
+    session_seconds: float | None = None,
 ) -> RunningServer:
     """Start a server in the background and wait until it answers; one that runs already is used.
 
     :param runtime: one of :data:`~airflow_provider_raydp_spcs.local.runtimes.choice.RUNTIMES`; None for the one that
         this home had last, at first the process runtime.
+    :param token_seconds: for how long a token of a service is good; None for an hour.
+    :param session_seconds: for how long a session's token is good before the client renews it; None for an hour.
     :raises LocalSnowflakeError: it cannot start.
     """
     paths = Paths((home or default_home()).absolute())
@@ -76,11 +86,14 @@ def up(
     paths.prepare()
     chosen = runtime or _last_runtime(paths)
     engine_of(chosen)
-    paths.runtime.write_text(chosen)
+    write_private(paths.runtime, chosen.encode())
     log = paths.logs / "server.log"
     command = [sys.executable, "-m", "airflow_provider_raydp_spcs.local.server", "--home", str(paths.home)]
     command += ["--images", str(images), "--port", str(port), "--provisioning-seconds", str(provisioning_seconds)]
     command += ["--runtime", chosen]
+    command += [] if token_seconds is None else ["--token-seconds", str(token_seconds)]
+    command += [] if session_seconds is None else ["--session-seconds", str(session_seconds)]
+    write_private(log, b"")
     with log.open("w") as file:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_raydp_spcs.container_engine import ContainerEngineError
 from airflow_provider_raydp_spcs.local import bridge
-from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
+from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError, SnowflakeFault
 from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.local.runtimes.choice import PROCESS, RUNTIMES, engine_of, make_runtime
 from airflow_provider_raydp_spcs.local.security.certificates import certificates, write_private
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.services.supervisor import Supervisor
 
 HOST = "127.0.0.1"
+_RENEWALS = 12
+"""How often a service's token is renewed while it is good: every few minutes of an hour (SPCS reference 3.5)."""
 
 
 class PortTakenError(LocalSnowflakeError):
@@ -52,7 +54,11 @@ class AlreadyRunningError(LocalSnowflakeError):
 
 @dataclass(frozen=True)
 class Options:
-    """What the server is started with."""
+    """What the server is started with.
+
+    :param session_seconds: for how long a session's token is good.
+    :param token_seconds: for how long a service's token is good.
+    """
 
     home: Path
     images: Path
@@ -60,6 +66,7 @@ class Options:
     provisioning_seconds: float
     runtime: str = PROCESS
     session_seconds: float = SESSION_SECONDS
+    token_seconds: float = SERVICE_SECONDS
 
 
 def main() -> None:
@@ -71,16 +78,13 @@ def main() -> None:
     parser.add_argument("--provisioning-seconds", type=float, default=0.0)
     parser.add_argument("--runtime", choices=RUNTIMES, default=PROCESS)
     parser.add_argument("--session-seconds", type=float, default=SESSION_SECONDS)
+    parser.add_argument("--token-seconds", type=float, default=SERVICE_SECONDS)
     given = parser.parse_args()
     for name in ("fakesnow.server", "httpx"):  # they log statements and addresses, whose texts may hold secrets
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        serve(
-            Options(
-                given.home, given.images, given.port, given.provisioning_seconds, given.runtime, given.session_seconds
-            )
-        )
+        serve(Options(**vars(given)))
     except (LocalSnowflakeError, ContainerEngineError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
@@ -153,6 +157,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     from airflow_provider_raydp_spcs.local.wire.oauth import OAuth
     from airflow_provider_raydp_spcs.local.wire.queries import Queries
     from airflow_provider_raydp_spcs.local.wire.sessions import Sessions
+    from airflow_provider_raydp_spcs.local.wire.sql_api import SqlApi
     from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
 
     made = certificates(paths.security)
@@ -165,7 +170,14 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     tables = Engine(paths.databases)
 
     def issue_token(service: str, role: str) -> str:
-        return sign_in.issue(Identity(service.rpartition(".")[2], role, service), "service", SERVICE_SECONDS)
+        return sign_in.issue(Identity(service.rpartition(".")[2], role, service), "service", options.token_seconds)
+
+    def may_write(location: str, role: str) -> bool:
+        try:
+            dispatcher.access.require(role, "WRITE", "Stage", location.removeprefix("@").partition("/")[0].upper())
+        except SnowflakeFault:
+            return False
+        return True
 
     def user_of(token: str) -> str | None:
         identity = sign_in.at_endpoint(token)
@@ -195,6 +207,8 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         facts=AccountFacts(ACCOUNT, runtime.server_name, port, made.bundle),
         stage_folder=lambda location: stage_folder(catalogue, files, location),
         issue_token=issue_token,
+        may_write=may_write,
+        token_renewal_seconds=options.token_seconds / _RENEWALS,
     )
     folders = Folders(paths.scratch, paths.logs, paths.blocks)
     fleet = Fleet(store, Pools(store, options.provisioning_seconds))
@@ -207,8 +221,10 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         dispatcher.access.grant("USER", USER, "USAGE", "Role", ADMIN, by="")
     transfers = Transfers(files, sign_in)
     sessions = Sessions(sign_in, tables, dispatcher.access, options.session_seconds)
-    queries = Queries(sessions, tables, dispatcher, transfers, History())
-    wire = Wire(sessions, queries, transfers, OAuth(sign_in, dispatcher.access))
+    history = History()
+    queries = Queries(sessions, tables, dispatcher, transfers, history)
+    sql_api = SqlApi(sign_in, sessions, queries, history)
+    wire = Wire(sessions, queries, transfers, OAuth(sign_in, dispatcher.access), sql_api)
     return wire.app(), supervisor
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +20,7 @@ class ContainerStart:
     :param command: what the image runs, or what the specification replaced it with.
     :param env: of the image and the specification; values may name mount paths and other services.
     :param mounts: path in the container → folder on this machine.
+    :param read_only: paths of those mounts that may only be read.
     :param stages: paths of those mounts that are stages; they take whole files only (SPCS reference 3.3).
     :param image_files: path in the image → file or folder on this machine that it is a copy of.
     :param names: DNS name → address, of the services that this one may call.
@@ -53,7 +54,23 @@ class ContainerStart:
     cpus: float | None = None
     is_alone: bool = True
     ca_bundle: Path | None = None
+    read_only: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
+
+
+def check_texts(command: Iterable[str], env: Mapping[str, str]) -> None:
+    """Whether a process can have this command and these variables.
+
+    :raises OSError: it cannot.
+    """
+    for name, value in env.items():
+        if not name or set(name) & set("=\0\n") or "\0" in value:
+            msg = f"no process can have the environment variable {name!r}"
+            raise OSError(msg)
+    for word in command:
+        if "\0" in word:
+            msg = f"no process can have the argument {word!r}"
+            raise OSError(msg)
 
 
 class ContainerHandle(Protocol):
@@ -114,7 +131,7 @@ class Runtime(Protocol):
     def start(self, start: ContainerStart) -> ContainerHandle:
         """Start a container.
 
-        :raises OSError: it cannot be started.
+        :raises OSError: it cannot be started; so also with a variable that no process can have.
         """
         ...
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart, check_texts
 from airflow_provider_raydp_spcs.local.security.certificates import CONTAINERS_NAME, write_private
 
 CA_BUNDLE: Final = "/snowflake/ca-bundle.pem"
@@ -118,7 +118,11 @@ def _pid_max() -> int:
 
 def mounts(start: ContainerStart) -> list[str]:
     """Stage, local and block volumes and the token as bind mounts, memory volumes as file systems in memory."""
-    found = [_bind(folder, path) for path, folder in start.mounts.items() if path not in start.memory_volumes]
+    found = [
+        _bind(folder, path, *(["readonly"] if path in start.read_only else []))
+        for path, folder in start.mounts.items()
+        if path not in start.memory_volumes
+    ]
     if start.ca_bundle is not None:
         found.append(_bind(start.ca_bundle, CA_BUNDLE, "readonly"))
     arguments = [word for mount in found for word in ("--mount", mount)]
@@ -146,6 +150,7 @@ def write_environment(start: ContainerStart, name: str) -> Path:
 
     :raises OSError: a value has more than one line, which the engines' files cannot hold.
     """
+    check_texts(start.command, environment(start))
     lines = []
     for variable, value in environment(start).items():
         if "\n" in value:

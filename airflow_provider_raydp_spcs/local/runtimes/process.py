@@ -17,7 +17,7 @@ from typing import Final
 
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.runtimes import keeper
-from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart, check_texts
 from airflow_provider_raydp_spcs.local.runtimes.substitution import replace, replace_names
 
 logger = logging.getLogger(__name__)
@@ -108,6 +108,7 @@ class ProcessRuntime:
             "SPCS_INSTANCE_ADDRESS": start.address,
             MARKER: f"{self._identity}/{start.service}/{start.instance}/{start.container}",
         }
+        check_texts(command, environment)
         return _Process(command, environment, start)
 
     def sweep(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,15 +38,15 @@ def certificates(folder: Path) -> Certificates:
         authority = trustme.CA(organization_name="Local Snowflake with SPCS")
         server = authority.issue_cert("localhost", "127.0.0.1", CONTAINERS_NAME)
         roots = Path(certifi.where()).read_bytes()
-        made.bundle.write_bytes(roots + b"\n" + authority.cert_pem.bytes())
+        write_private(made.bundle, roots + b"\n" + authority.cert_pem.bytes())
         write_private(made.server, server.private_key_and_cert_chain_pem.bytes())
     return made
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    temporary = path.with_name(path.name + f".{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Write a file that only its owner may read, whole or not at all; never through a link that somebody put there."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     temporary.replace(path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart
 from airflow_provider_raydp_spcs.local.security.certificates import write_private
 from airflow_provider_raydp_spcs.local.services.images import Image
@@ -69,6 +70,7 @@ def prepare(
     family: InstanceFamily,
     token: str,
     stage_folder: Callable[[str], Path],
+    may_write: Callable[[str, str], bool],
 ) -> ContainerStart:
     """Make the volumes' folders and the token's file, and put together what the runtime needs.
 
@@ -81,8 +83,12 @@ def prepare(
     mounts: dict[str, Path] = {}
     for mount in container.volume_mounts:
         volume = volumes[mount.name]
+        _check_mountable(mount.mount_path)
         if volume.source == "stage":
-            mounts[mount.mount_path] = stage_folder(volume.stage or "")
+            try:
+                mounts[mount.mount_path] = stage_folder(volume.stage or "")
+            except SnowflakeFault as fault:  # it was there when the service was created
+                raise FileNotFoundError(fault.message) from fault
         else:
             is_block = volume.source == "block"
             folder = folders.block(record, instance, mount.name) if is_block else own / _number(mount.name, volumes)
@@ -91,7 +97,10 @@ def prepare(
     token_folder = own / "s"
     write_token(token_folder, token)
     config = container.session_token
-    mounts[(config.path if config and config.path else TOKEN_FOLDER)] = token_folder
+    token_path = config.path if config and config.path else TOKEN_FOLDER
+    _check_mountable(token_path)
+    mounts[token_path] = token_folder
+    stages = [each for each in container.volume_mounts if volumes[each.name].source == "stage"]
     entrypoint = image.entrypoint if container.command is None else container.command
     arguments = image.command if container.args is None else container.args
     return ContainerStart(
@@ -125,8 +134,23 @@ def prepare(
         cpus=min(cpu_count(limits.cpu), family.vcpus) if limits.cpu is not None else float(family.vcpus),
         is_alone=len(record.specification.containers) == 1,
         ca_bundle=facts.ca_bundle,
-        stages=tuple(each.mount_path for each in container.volume_mounts if volumes[each.name].source == "stage"),
+        read_only=(
+            token_path,
+            *(each.mount_path for each in stages if not may_write(volumes[each.name].stage or "", record.owner)),
+        ),
+        stages=tuple(each.mount_path for each in stages),
     )
+
+
+def _check_mountable(path: str) -> None:
+    """Over these nothing can be mounted, as container engines have it; elsewhere a mount hides what an image has there.
+
+    :raises PermissionError: the path is one of them, or below one.
+    """
+    parts = Path("/" + path.lstrip("/")).parts
+    if "\0" in path or parts == ("/",) or parts[:2] in (("/", "proc"), ("/", "sys")) or parts == ("/", "dev"):
+        msg = f"nothing can be mounted at {path!r}"
+        raise PermissionError(msg)
 
 
 def _number(volume: str, volumes: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from airflow_provider_raydp_spcs.version import __version__
 
 _PATH: Final = re.compile(
-    r"/(?P<repository>[^\s/:@]+/[^\s/:@]+/[^\s/:@]+)/(?P<name>[^\s/:@]+)(:(?P<tag>[\w.-]+))?(@sha256:[0-9a-f]+)?\Z"
+    r"/(?P<repository>\w[^\s/:@]*/\w[^\s/:@]*/\w[^\s/:@]*)/(?P<name>\w[\w.-]*)(:(?P<tag>\w[\w.-]*))?(@sha256:[0-9a-f]+)?\Z"
 )
 _REGISTRY: Final = re.compile(r"[\w.-]+\.registry(-local)?\.snowflakecomputing\.com")
 

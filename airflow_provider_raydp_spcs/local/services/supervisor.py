@@ -17,6 +17,7 @@ from airflow_provider_raydp_spcs.local.services.container_start import Folders, 
 from airflow_provider_raydp_spcs.local.services.events import Events
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState, Instance
+from airflow_provider_raydp_spcs.local.services.names import names_for, names_of
 from airflow_provider_raydp_spcs.local.services.records import JobRecord, ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
 from airflow_provider_raydp_spcs.local.services.scheduling import unschedulable
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 TICK_SECONDS: Final = 0.2
-TOKEN_RENEWAL_SECONDS: Final = 300.0
 STOP_SECONDS: Final = 35.0
 
 
@@ -52,10 +52,10 @@ class Supervisor:
         """Begin; what an earlier server left behind has been ended."""
         shutil.rmtree(self._folders.scratch, ignore_errors=True)
         self._folders.scratch.mkdir(mode=0o700, parents=True)
-        # A server that was killed may have dropped services without their volumes.
+        # A server that was killed may have dropped services without their volumes and logs.
         self._folders.blocks.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in self._folders.blocks.iterdir():
-            if folder.name not in self._fleet.services:
+        for folder in (*self._folders.blocks.iterdir(), *self._folders.logs.iterdir()):
+            if folder.is_dir() and folder.name not in self._fleet.services:
                 shutil.rmtree(folder, ignore_errors=True)
         self._thread.start()
 
@@ -84,7 +84,7 @@ class Supervisor:
                 logger.exception("the supervisor stumbled; it goes on")
 
     def _tick(self) -> None:
-        renew = time.monotonic() - self._tokens_renewed > TOKEN_RENEWAL_SECONDS
+        renew = time.monotonic() - self._tokens_renewed > self._around.token_renewal_seconds
         for name, service in list(self._fleet.services.items()):
             self._see_off(service)
             if service.deleting:
@@ -135,7 +135,7 @@ class Supervisor:
             if not instance.scheduled and not instance.has_ended:
                 self._schedule(service, instance)
             if instance.status == "PENDING":
-                instance.meet(self._names_for(record))
+                instance.meet(names_for(record, self._fleet.services.values()))
             instance.step(self._start_container)
         if service.job is not None:
             self._finish(service, service.job)
@@ -238,11 +238,12 @@ class Supervisor:
             image,
             folders=self._folders,
             facts=self._around.facts,
-            names=self._names_for(record),
-            own_names=self._own_names(record),
+            names=names_for(record, self._fleet.services.values()),
+            own_names=names_of(record),
             family=instance_family(self._fleet.pools.get(record.pool).instance_family),
             token=self._around.issue_token(record.full_name, record.owner),
             stage_folder=self._around.stage_folder,
+            may_write=self._around.may_write,
         )
         job = record.job
         if job is not None:
@@ -257,20 +258,6 @@ class Supervisor:
         # A log that grew too long was begun anew.
         state.log_from = before if _size(prepared.log) >= before else 0
         return handle
-
-    def _names_for(self, record: ServiceRecord) -> dict[str, str]:
-        """DNS names of the services of the same schema, with the address of their first instance."""
-        names = {}
-        for other in self._fleet.services.values():
-            if other.instances and (other.record.database, other.record.schema) == (record.database, record.schema):
-                address = other.instances[0].address
-                names.update(dict.fromkeys(self._own_names(other.record), address))
-        return names
-
-    def _own_names(self, record: ServiceRecord) -> tuple[str, ...]:
-        """DNS names of a service: within its schema, everywhere, and of all its instances (SPCS reference 3.4)."""
-        full = f"{record.label}.{self._around.domain(record.database, record.schema)}"
-        return record.label, full, f"instances.{full}"
 
     def _renew_tokens(self, service: RunningService) -> None:
         for instance in service.instances:

@@ -9,7 +9,7 @@ from sqlglot.dialects.snowflake import Snowflake
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, syntax_error
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, syntax_error, unsupported
 from airflow_provider_raydp_spcs.local.sql.locations import quote_locations
 
 _TEXT = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING})
@@ -42,7 +42,8 @@ class Cursor:
 
     def __init__(self, text: str, bindings: Sequence[object] = ()) -> None:
         try:
-            tokens = tokens_of(quote_locations(text))
+            self.source = quote_locations(text)
+            tokens = tokens_of(self.source)
         except SqlglotError as error:
             raise syntax_error(0, text[:20]) from error
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
@@ -219,6 +220,12 @@ class Cursor:
                 inside.append(token.text)
         return " ".join(inside)
 
+    def raw_group(self) -> str:
+        """Go past a balanced group in parentheses, answer its inside as it is written (bare locations in quotes)."""
+        start = self._index
+        self.skip_group()
+        return self.source[self._tokens[start].end + 1 : self._tokens[self._index - 1].start]
+
     def rest(self) -> str:
         """Everything that is left, as words."""
         left = " ".join(token.text for token in self._tokens[self._index :])
@@ -231,6 +238,9 @@ class Cursor:
         token = self._tokens[self._index]
         if token.token_type is TokenType.IDENTIFIER:
             self._index += 1
+            # Names become names of files and folders here, and dots stand between their parts.
+            if not token.text or set(token.text) & {"/", ".", "\0"}:
+                raise unsupported(f"the quoted name {token.text!r}, which is empty or has a '/', '.' or NUL in it")
             return str(token.text)
         if not (token.text[:1].isalpha() or token.text[:1] == "_"):
             raise self.fault()

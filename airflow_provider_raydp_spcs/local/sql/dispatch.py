@@ -17,6 +17,7 @@ from airflow_provider_raydp_spcs.local.sql.calls import answer_calls
 from airflow_provider_raydp_spcs.local.sql.current import replace_current
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor, tokens_of
 from airflow_provider_raydp_spcs.local.sql.event_table import with_event_table
+from airflow_provider_raydp_spcs.local.sql.inline import mentions_any, rewrite
 from airflow_provider_raydp_spcs.local.sql.mentions import check_mentions
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, RewriteAnswer, SessionFacts
 
@@ -52,8 +53,11 @@ class Dispatcher:
         if answer is not None:
             return answer
         check_mentions(cursor.tokens, context)
-        rewritten = replace_current(text, self._facts(session))
-        return None if rewritten is None else RewriteAnswer(rewritten, keeps_bindings=True)
+        found = rewrite(cursor, bindings, context) if mentions_any(text) else None
+        current = replace_current(found.sql if found else text, self._facts(session))
+        if found is None:
+            return None if current is None else RewriteAnswer(current, keeps_bindings=True)
+        return RewriteAnswer(current or found.sql, keeps_bindings=True, sources=found.sources, used=frozenset(found.used))
 
     def _filled(self, text: str, bindings: Sequence[object], context: registry.Context) -> Answer | None:
         """The answer to a statement about what services do, or the text with that in it for the engine."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_provider_raydp_spcs.local.errors import does_not_exist
+from airflow_provider_raydp_spcs.local.errors import does_not_exist, invalid_spec
 from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
 from airflow_provider_raydp_spcs.local.stages.files import StageFiles
 
@@ -19,6 +19,9 @@ def stage_folder(catalogue: Catalogue, files: StageFiles, location: str) -> Path
     if full.count(".") != 2 or not catalogue.has("Stage", full):
         raise does_not_exist("Stage", full)
     folder = files.inside(files.folder(full), path)
+    if folder.exists() and not folder.is_dir():
+        msg = f"Invalid spec: a stage volume takes a stage or a folder of it, not the file '{location}'."
+        raise invalid_spec(msg)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

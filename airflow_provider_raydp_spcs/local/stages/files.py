@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import uuid
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
@@ -27,9 +29,13 @@ class StageFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.uploads = root.with_name("uploads")
-        shutil.rmtree(self.uploads, ignore_errors=True)  # an earlier server may have left something there
-        self.uploads.mkdir(mode=0o700, parents=True)
+        self._uploads = root.with_name("uploads")
+        shutil.rmtree(self._uploads, ignore_errors=True)  # an earlier server may have left something there
+        self._uploads.mkdir(mode=0o700, parents=True)
+
+    def unfinished(self) -> Path:
+        """Where a file is written until it is whole; services see its place, so nothing else appears there."""
+        return self._uploads / uuid.uuid4().hex
 
     def folder(self, stage: str) -> Path:
         """Folder of a stage ``DATABASE.SCHEMA.STAGE``; made when missing."""
@@ -48,8 +54,11 @@ class StageFiles:
             raise SnowflakeFault(253003, "22023", f"The path '{relative}' leads out of the stage.")
         return path
 
-    def matching(self, stage: str, prefix: str, pattern: str | None = None) -> list[Path]:
-        """Files whose path in the stage starts with the prefix, and whose whole path matches the pattern."""
+    def matching(self, stage: str, prefix: str, pattern: str | None = None, *, within: str = "") -> list[Path]:
+        """Files whose path in the stage starts with the prefix, and whose whole path matches the pattern.
+
+        :param within: a path after which the pattern may begin as well.
+        """
         root = self.folder(stage)
         self.inside(root, prefix)
         try:
@@ -57,9 +66,16 @@ class StageFiles:
         except re.error as error:
             raise SnowflakeFault(2040, "22023", f"Invalid pattern '{pattern}': {error}") from error
         found = []
+        real = root.resolve()
         for path in sorted(root.rglob("*")):
             relative = path.relative_to(root).as_posix()
-            if path.is_file() and relative.startswith(prefix) and (wanted is None or wanted.fullmatch(relative)):
+            if not relative.startswith(prefix) or not path.is_file():
+                continue
+            # A container that has the stage mounted can make links; they must not lead out of it.
+            if path.is_symlink() and not path.resolve().is_relative_to(real):
+                continue
+            after = relative[len(within) :].lstrip("/")
+            if wanted is None or wanted.fullmatch(relative) or wanted.fullmatch(after):
                 found.append(path)
         return found
 
@@ -70,7 +86,7 @@ class StageFiles:
             StagedFile(
                 path=path.relative_to(root).as_posix(),
                 size=path.stat().st_size,
-                md5=hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(),
+                md5=_md5(path),
                 last_modified=formatdate(path.stat().st_mtime, usegmt=True),
             )
             for path in self.matching(stage, prefix, pattern)
@@ -92,3 +108,14 @@ class StageFiles:
     def clear(self, stage: str) -> None:
         """Remove a stage's folder with all in it."""
         shutil.rmtree(self.folder(stage), ignore_errors=True)
+
+    def move(self, stage: str, other: str) -> None:
+        """Give a stage's folder another stage's name."""
+        folder = self.folder(other)
+        folder.rmdir()
+        self.folder(stage).rename(folder)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.tables.results import TableResult
     from airflow_provider_raydp_spcs.local.tables.session import Source, TableSession
 
 STATEMENT: int = 0x6000
@@ -69,11 +70,13 @@ class RewriteAnswer:
     """Let the engine for tables run another text instead.
 
     :param sources: what the text reads besides tables.
+    :param used: numbers of the ``?`` marks that the text has no more.
     """
 
     sql: str
     keeps_bindings: bool = False
     sources: Sequence[Source] = ()
+    used: frozenset[int] = frozenset()
 
 
 @runtime_checkable
@@ -104,13 +107,32 @@ def status(message: str) -> RowsAnswer:
     return RowsAnswer([Column("status")], [[message]])
 
 
+class Desk(Protocol):
+    """What a statement may ask of the server for its session."""
+
+    def result(self, key: str) -> RowsAnswer | TableResult:
+        """The result of an earlier statement.
+
+        :raises SnowflakeFault: 000709, there is none.
+        """
+        ...
+
+    def presign(self, folder: Path, path: str, seconds: int) -> str:
+        """An address for a file of a stage, good for everybody for so long; ``*`` for every file of the stage."""
+        ...
+
+    def cancel(self, key: str | None) -> int:
+        """Stop one statement of the user's, or all of the session's but the asking one; answer how many."""
+        ...
+
+
 @dataclass
 class SessionFacts:
     """What a statement may know of, and change in, its session.
 
     :param assigned_role: the role that the user has without a grant.
     :param finished: ids of the statements that ended, the youngest last.
-    :param temporary: names of its temporary stages.
+    :param temporary: its temporary stages and file formats, as ``kind:name``.
     :param secondary_roles: ``ALL`` or ``NONE``: whether the user's other roles help.
     :param is_restricted: whether it may have no other role than it has.
     """
@@ -126,3 +148,4 @@ class SessionFacts:
     temporary: list[str] = field(default_factory=list)
     secondary_roles: str = "NONE"
     is_restricted: bool = False
+    desk: Desk | None = field(default=None, repr=False)

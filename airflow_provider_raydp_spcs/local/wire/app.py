@@ -11,14 +11,18 @@ from airflow_provider_raydp_spcs.local.wire.messages import guarded
 from airflow_provider_raydp_spcs.local.wire.oauth import OAuth
 from airflow_provider_raydp_spcs.local.wire.queries import Queries
 from airflow_provider_raydp_spcs.local.wire.sessions import Sessions
+from airflow_provider_raydp_spcs.local.wire.sql_api import SqlApi
 from airflow_provider_raydp_spcs.local.wire.transfers import BUCKET, Transfers
 
 
 class Wire:
     """The routes."""
 
-    def __init__(self, sessions: Sessions, queries: Queries, transfers: Transfers, oauth: OAuth) -> None:
-        self._sessions, self._queries, self._transfers, self._oauth = sessions, queries, transfers, oauth
+    def __init__(
+        self, sessions: Sessions, queries: Queries, transfers: Transfers, oauth: OAuth, sql_api: SqlApi
+    ) -> None:
+        self._sessions, self._queries, self._transfers = sessions, queries, transfers
+        self._oauth, self._sql_api = oauth, sql_api
 
     def app(self) -> Starlette:
         """The application."""
@@ -31,6 +35,7 @@ class Wire:
                 Route("/session", guarded(sessions.end), methods=post),
                 Route("/queries/v1/query-request", guarded(queries.query), methods=post),
                 Route("/queries/v1/abort-request", guarded(queries.abort), methods=post),
+                *self._sql_api.routes(),
                 Route("/oauth/token", self._oauth.token, methods=post),
                 Route("/telemetry/send", guarded(sessions.telemetry), methods=post),
                 Route("/queries/{id}/result", guarded(queries.result), methods=["GET"]),

@@ -27,6 +27,7 @@ from airflow_provider_raydp_spcs.local.wire.answers import (
     UploadAnswer,
     status,
 )
+from airflow_provider_raydp_spcs.local.wire.desk import ServerDesk
 from airflow_provider_raydp_spcs.local.wire.history import History, Query, Result
 from airflow_provider_raydp_spcs.local.wire.messages import body_of, success
 from airflow_provider_raydp_spcs.local.wire.rendering import (
@@ -67,12 +68,19 @@ class Queries:
         # A client that lost the answer sends the request again; the statement must not run twice.
         query = self._history.of_request(key, user) if key else None
         if query is None:
-            query = self._history.start(user, key, str(body.get("sqlText") or ""), session.facts)
-            run = self._run(query, token, session, body, request.url.netloc)
-            query.task = asyncio.create_task(run)
+            query = self.start(token, session, body, request.url.netloc, key)
         if body.get("asyncExec"):
             return JSONResponse(pending_json(query.id, _DETACHED))
         return await self._answer(query)
+
+    def start(self, token: str, session: Session, body: dict[str, Any], host: str, key: str) -> Query:
+        """Begin to run the statements of a request.
+
+        :param key: the client's id of its request.
+        """
+        query = self._history.start(session.facts.user, key, str(body.get("sqlText") or ""), session.facts)
+        query.task = asyncio.create_task(self._run(query, token, session, body, host))
+        return query
 
     async def result(self, request: Request) -> JSONResponse:
         """The result of an earlier statement."""
@@ -103,12 +111,12 @@ class Queries:
         body = await body_of(request)
         query = self._history.of_request(str(body.get("requestId") or ""), session.facts.user)
         if query is not None:
-            self._stop(query, SnowflakeFault(604, "57014", "SQL execution canceled"))
+            self.stop(query, SnowflakeFault(604, "57014", "SQL execution canceled"))
         return success(None)
 
     async def abort_by_id(self, request: Request) -> JSONResponse:
         """Stop a statement that is known by its id."""
-        self._stop(self._asked_for(request), SnowflakeFault(604, "57014", "SQL execution canceled"))
+        self.stop(self._asked_for(request), SnowflakeFault(604, "57014", "SQL execution canceled"))
         return success(None)
 
     def _asked_for(self, request: Request) -> Query:
@@ -120,10 +128,14 @@ class Queries:
         return query
 
     @staticmethod
-    async def _answer(query: Query) -> JSONResponse:
-        """What is known of it now, at the latest after a while."""
+    async def wait(query: Query) -> None:
+        """Wait for a statement's end, but not for ever."""
         if query.task is not None and not query.task.done():
             await asyncio.wait([query.task], timeout=PATIENCE)
+
+    async def _answer(self, query: Query) -> JSONResponse:
+        """What is known of it now, at the latest after a while."""
+        await self.wait(query)
         if query.ended is None:
             return JSONResponse(pending_json(query.id, _IN_PROGRESS))
         if query.fault is not None or query.result is None:
@@ -131,7 +143,8 @@ class Queries:
         return JSONResponse(result_json(query.result, query.facts, query.id))
 
     @staticmethod
-    def _stop(query: Query, why: SnowflakeFault) -> None:
+    def stop(query: Query, why: SnowflakeFault) -> None:
+        """Stop a statement; one that has ended stays as it is."""
         if query.ended is not None or query.task is None:
             return
         query.cancel = why
@@ -146,9 +159,7 @@ class Queries:
         seconds = int(session.facts.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or 0)
         if seconds > 0:
             text = f"Statement reached its statement or warehouse timeout of {seconds} second(s) and was canceled."
-            timer = asyncio.get_running_loop().call_later(
-                seconds, self._stop, query, SnowflakeFault(630, "57014", text)
-            )
+            timer = asyncio.get_running_loop().call_later(seconds, self.stop, query, SnowflakeFault(630, "57014", text))
         try:
             self._history.end(query, await self._every(query, token, session, body, host))
         except SnowflakeFault as fault:
@@ -181,9 +192,9 @@ class Queries:
                 self._history.end(child, None, fault)
                 raise
             if isinstance(done, dict):
-                fault = SnowflakeFault(2, "0A000", "Unsupported feature 'PUT or GET in a multi-statement request'.")
-                self._history.end(child, None, fault)
-                raise fault
+                refusal = SnowflakeFault(2, "0A000", "Unsupported feature 'PUT or GET in a multi-statement request'.")
+                self._history.end(child, None, refusal)
+                raise refusal
             self._history.end(child, done)
         return many_json([(child.id, child.result) for child in children], query.id, facts)
 
@@ -191,6 +202,7 @@ class Queries:
         text, facts = str(body.get("sqlText") or ""), session.facts
         bindings = body.get("bindings") or {}
         facts.database, facts.schema = self._engine.scope(token)
+        facts.desk = ServerDesk(self._history, query, self._transfers, session.identity, host, self.stop, asyncio.get_running_loop())
         # Only the engine for tables needs the session for itself: it is one DuckDB connection.
         query.interrupt = interruptible(query.id).set
         try:
@@ -225,7 +237,7 @@ class Queries:
         if isinstance(answer, TableWork):
             return tables.guarded(text, lambda: answer.run(tables, facts))
         if isinstance(answer, RewriteAnswer):
-            kept = bindings if answer.keeps_bindings else None
+            kept = _left(bindings or {}, answer.used) if answer.keeps_bindings else None
             return tables.execute(answer.sql, kept, answer.sources, describe_only=describe)
         return tables.execute(text, bindings, describe_only=describe)
 
@@ -238,6 +250,14 @@ def _dropped(answer: DropDatabaseAnswer, *, dropped: bool) -> RowsAnswer:
         raise does_not_exist("Database", answer.name)
     done = f"{answer.name} successfully dropped."
     return status(done if dropped else f"Drop statement executed successfully ({answer.name} already dropped).")
+
+
+def _left(bindings: dict[str, Any], used: frozenset[int]) -> dict[str, Any]:
+    """The values of the ``?`` marks that are still in the text, numbered from 1 again."""
+    if not used:
+        return bindings
+    kept = [bindings[key] for key in sorted(bindings, key=int) if int(key) not in used]
+    return {str(number): each for number, each in enumerate(kept, 1)}
 
 
 def _in_order(bindings: dict[str, Any]) -> list[object]:

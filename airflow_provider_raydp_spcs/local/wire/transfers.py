@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import uuid
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -43,7 +43,7 @@ class Transfers:
                 "autoCompress": answer.auto_compress,
                 "overwrite": answer.overwrite,
                 "sourceCompression": answer.source_compression,
-                "stageInfo": self._stage_info(answer.folder, identity, host),
+                "stageInfo": self._stage_info(answer.folder, identity, host, writes=True),
                 "encryptionMaterial": None,
             },
             key,
@@ -57,34 +57,56 @@ class Transfers:
                 "src_locations": list(answer.files),
                 "parallel": answer.parallel,
                 "localLocation": answer.target,
-                "stageInfo": self._stage_info(answer.folder, identity, host),
+                "stageInfo": self._stage_info(answer.folder, identity, host, writes=False),
                 "presignedUrls": [],
                 "encryptionMaterial": [None] * len(answer.files),
             },
             key,
         )
 
-    def _stage_info(self, folder: Path, identity: Identity, host: str) -> dict[str, Any]:
+    def presigned(self, folder: Path, path: str, identity: Identity, seconds: int, host: str) -> str:
+        """An address of one file that needs nothing but itself; ``*`` stays for the files of a whole folder."""
         relative = folder.resolve().relative_to(self._files.root.resolve()).as_posix()
+        key = self._sign_in.issue(identity, f"presigned {relative}/{path}", seconds)
+        return f"https://{host}/{BUCKET}/{quote(relative)}/{quote(path, safe='/*')}?Expires={seconds}&Signature={key}"
+
+    def _stage_info(self, folder: Path, identity: Identity, host: str, *, writes: bool) -> dict[str, Any]:
+        relative = folder.resolve().relative_to(self._files.root.resolve()).as_posix()
+        kind = _transfer(relative, writes=writes)
         return {
             "locationType": "GCS",
             "location": f"{BUCKET}/{relative}/",
             "endPoint": host,
-            "creds": {"GCS_ACCESS_TOKEN": self._sign_in.issue(identity, "transfer", TRANSFER_SECONDS)},
+            "creds": {"GCS_ACCESS_TOKEN": self._sign_in.issue(identity, kind, TRANSFER_SECONDS)},
             "isClientSideEncrypted": False,
         }
 
+    def _may(self, request: Request, path: str) -> bool:
+        """Whether the request has a client's token for this folder, or the signature of a presigned address."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        kinds = [_transfer(str(folder), writes=True) for folder in PurePosixPath(path).parents]
+        if _is_read(request):
+            kinds += [_transfer(str(folder), writes=False) for folder in PurePosixPath(path).parents]
+        if scheme.lower() == "bearer" and self._sign_in.identity(token, *kinds) is not None:
+            return True
+        stage = "/".join(path.split("/")[:3])
+        signature = request.query_params.get("Signature", "")
+        return (
+            _is_read(request)
+            and self._sign_in.identity(signature, f"presigned {path}", f"presigned {stage}/*") is not None
+        )
+
     async def serve(self, request: Request) -> Response:
         """PUT, GET and HEAD of one file."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or self._sign_in.identity(token, "transfer") is None:
-            return Response(status_code=403)
         try:
             path = self._files.inside(self._files.root, request.path_params["path"])
         except SnowflakeFault:
             return Response(status_code=400)
+        # What counts is where the path leads, whatever dots and links are in it.
+        if not self._may(request, path.relative_to(self._files.root.resolve()).as_posix()):
+            return Response(status_code=403)
         if request.method == "PUT":
-            await _store(path, request, self._files.uploads)
+            await _store(path, request, self._files.unfinished())
             return Response()
         if not path.is_file():
             return Response(status_code=404)
@@ -92,9 +114,17 @@ class Transfers:
         return FileResponse(path, headers={_DIGEST: digest})
 
 
-async def _store(path: Path, request: Request, uploads: Path) -> None:
-    """Write the body and move it to its place when it is whole; services see the place, so nothing else appears there."""
-    temporary = uploads / uuid.uuid4().hex
+def _transfer(folder: str, *, writes: bool) -> str:
+    """The kind of token that is good for the files of one folder; what a PUT gets is good for looking as well."""
+    return f"transfer {'to' if writes else 'from'} {folder}"
+
+
+def _is_read(request: Request) -> bool:
+    return request.method in ("GET", "HEAD")
+
+
+async def _store(path: Path, request: Request, temporary: Path) -> None:
+    """Write the body and move it to its place when it is whole."""
     try:
         with temporary.open("wb") as file:
             async for chunk in request.stream():

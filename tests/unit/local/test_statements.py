@@ -214,10 +214,10 @@ def test_a_pool_knows_its_life(with_pool: Account) -> None:
 
 def test_stages_and_their_files(account: Account) -> None:
     """SPCS reference, part 5."""
-    answer = account.answer(
+    made = account.status(
         "CREATE STAGE IF NOT EXISTS st ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE') DIRECTORY = (ENABLE = TRUE)"
     )
-    assert answer == RewriteAnswer("CREATE OR REPLACE STAGE DB.S.ST")
+    assert made == "Stage area ST successfully created."
     put = account.answer("PUT file:///tmp/a*.csv @st/in/ OVERWRITE=TRUE AUTO_COMPRESS=FALSE;")
     assert isinstance(put, UploadAnswer)
     assert (put.source, put.overwrite, put.auto_compress) == ("/tmp/a*.csv", True, False)

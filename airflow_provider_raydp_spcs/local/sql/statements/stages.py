@@ -5,26 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, unsupported
+from airflow_provider_raydp_spcs.local.errors import unsupported
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
+from airflow_provider_raydp_spcs.local.sql.options import format_of, read_options
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name, like_matches
+from airflow_provider_raydp_spcs.local.sql.stage_locations import STAGE, Location
 from airflow_provider_raydp_spcs.local.wire.answers import (
     Answer,
     Column,
-    DownloadAnswer,
     RowsAnswer,
-    UploadAnswer,
     status,
 )
 
-_KIND = "Stage"
-_PROPERTIES: dict[str, p.Reader] = {
-    "ENCRYPTION": p.group,
-    "DIRECTORY": p.group,
-    "FILE_FORMAT": p.group,
-    "COPY_OPTIONS": p.group,
+__all__ = ["PROPERTIES", "Location", "stored"]
+_KIND = STAGE
+PROPERTIES: dict[str, p.Reader] = {
+    "ENCRYPTION": read_options,
+    "DIRECTORY": read_options,
+    "FILE_FORMAT": read_options,
+    "COPY_OPTIONS": read_options,
     "COMMENT": p.text,
     "URL": p.text,
 }
@@ -50,37 +51,6 @@ _SHOW = [
 
 
 @dataclass(frozen=True)
-class Location:
-    """``@[db.][schema.]stage[/path]``."""
-
-    stage: str
-    path: str
-
-    @classmethod
-    def read(cls, cursor: Cursor) -> Location:
-        """Read it.
-
-        :raises SnowflakeFault: no location comes.
-        """
-        text = cursor.text()
-        if not text.startswith("@") or len(text) < 2:
-            raise SnowflakeFault(
-                1003, "42000", f"SQL compilation error:\n'{text}' is no stage; it does not start with @"
-            )
-        name, _, path = text[1:].partition("/")
-        return cls(Cursor(name).name(), path)
-
-    def stage_in(self, context: Context, verb: str) -> str:
-        """The stage's full name.
-
-        :raises SnowflakeFault: there is no such stage.
-        """
-        name = full_name(self.stage, context.session, verb)
-        context.catalogue.get(_KIND, name)
-        return name
-
-
-@dataclass(frozen=True)
 class CreateStage:
     name: str
     replace: bool
@@ -100,8 +70,8 @@ class CreateStage:
             {
                 "owner": context.session.role,
                 "comment": self.values.get("COMMENT", ""),
-                "directory": "TRUE" in str(self.values.get("DIRECTORY", "")).upper(),
                 "temporary": self.temporary,
+                **stored(self.values, context),
             },
             replace=self.replace,
             if_not_exists=self.if_not_exists,
@@ -111,7 +81,28 @@ class CreateStage:
         if self.replace:
             context.files.clear(name)
         context.files.folder(name)
+        if self.temporary:
+            context.session.temporary.append(f"{_KIND}:{name}")
         return status(f"Stage area {name.rpartition('.')[2]} successfully created.")
+
+
+def stored(values: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Properties as a stage's record keeps them.
+
+    :raises SnowflakeFault: the file format is none.
+    """
+    found: dict[str, Any] = {}
+    if "DIRECTORY" in values:
+        found["directory"] = str(values["DIRECTORY"].get("ENABLE", "FALSE")).upper() == "TRUE"
+    if "FILE_FORMAT" in values:
+        format_of(context, values["FILE_FORMAT"])
+        found["file_format"] = values["FILE_FORMAT"]
+    if "COPY_OPTIONS" in values:
+        switches = {"TRUE": True, "FALSE": False}
+        found["copy_options"] = {key: switches.get(str(value).upper(), value) for key, value in values["COPY_OPTIONS"].items()}
+    if "ENCRYPTION" in values:
+        found["encryption"] = str(values["ENCRYPTION"].get("TYPE", "SNOWFLAKE_FULL"))
+    return found
 
 
 @reads("CREATE STAGE")
@@ -119,7 +110,7 @@ def create(cursor: Cursor) -> Statement:
     return _create(cursor)
 
 
-@reads("CREATE TEMP STAGE", "CREATE TEMPORARY STAGE")
+@reads("CREATE TEMP STAGE", "CREATE TEMPORARY STAGE", "CREATE SCOPED TEMP STAGE", "CREATE SCOPED TEMPORARY STAGE")
 def create_temporary(cursor: Cursor) -> Statement:
     return _create(cursor, temporary=True)
 
@@ -136,7 +127,7 @@ def create_or_replace_temporary(cursor: Cursor) -> Statement:
 
 def _create(cursor: Cursor, *, replace: bool = False, temporary: bool = False) -> Statement:
     if_not_exists = cursor.if_not_exists()
-    return CreateStage(cursor.name(), replace, temporary, if_not_exists, p.read_properties(cursor, _PROPERTIES))
+    return CreateStage(cursor.name(), replace, temporary, if_not_exists, p.read_properties(cursor, PROPERTIES))
 
 
 @dataclass(frozen=True)
@@ -171,7 +162,7 @@ class ShowStages:
     def run(self, context: Context) -> Answer:
         rows = []
         for full, body in context.catalogue.all(_KIND):
-            database, schema, name = full.split(".")
+            database, schema, name = full.split(".", 2)
             if like_matches(self.like, name) and context.sees(_KIND, full):
                 values = {
                     "created_on": body["created_on"],
@@ -185,7 +176,7 @@ class ShowStages:
                     "comment": body["comment"],
                     "type": "INTERNAL TEMPORARY" if body["temporary"] else "INTERNAL",
                     "owner_role_type": "ROLE",
-                    "directory_enabled": "Y" if body["directory"] else "N",
+                    "directory_enabled": "Y" if body.get("directory") else "N",
                 }
                 rows.append([values.get(column) for column in _SHOW])
         return RowsAnswer([Column(name) for name in _SHOW], rows)
@@ -196,110 +187,3 @@ def show(cursor: Cursor) -> Statement:
     like = cursor.text() if cursor.take("LIKE") else None
     cursor.rest()  # IN …: every stage of the account is shown
     return ShowStages(like)
-
-
-@dataclass(frozen=True)
-class Put:
-    source: str
-    target: Location
-    values: dict[str, Any]
-
-    def run(self, context: Context) -> Answer:
-        stage = self.target.stage_in(context, "PUT")
-        context.needs("WRITE", _KIND, stage)
-        folder = context.files.folder(stage)
-        return UploadAnswer(
-            source=self.source,
-            folder=context.files.inside(folder, self.target.path),
-            auto_compress=self.values.get("AUTO_COMPRESS", True),
-            overwrite=self.values.get("OVERWRITE", False),
-            parallel=self.values.get("PARALLEL", 4),
-            source_compression=str(self.values.get("SOURCE_COMPRESSION", "auto_detect")).lower(),
-        )
-
-
-def _file(cursor: Cursor) -> str:
-    text = cursor.text()
-    if not text.startswith("file://"):
-        raise SnowflakeFault(
-            1003, "42000", f"SQL compilation error:\n'{text}' is no file location; it does not start with file://"
-        )
-    return text.removeprefix("file://")
-
-
-@reads("PUT")
-def put(cursor: Cursor) -> Statement:
-    source, target = _file(cursor), Location.read(cursor)
-    readers: dict[str, p.Reader] = {
-        "PARALLEL": p.at_least(1, "PARALLEL"),
-        "AUTO_COMPRESS": Cursor.boolean,
-        "OVERWRITE": Cursor.boolean,
-        "SOURCE_COMPRESSION": p.value,
-    }
-    return Put(source, target, p.read_properties(cursor, readers))
-
-
-@dataclass(frozen=True)
-class Get:
-    source: Location
-    target: str
-    values: dict[str, Any]
-
-    def run(self, context: Context) -> Answer:
-        stage = self.source.stage_in(context, "GET")
-        context.needs("READ", _KIND, stage)
-        folder = context.files.folder(stage)
-        files = context.files.matching(stage, self.source.path, self.values.get("PATTERN"))
-        relative = [file.relative_to(folder).as_posix() for file in files]
-        return DownloadAnswer(folder, relative, self.target, self.values.get("PARALLEL", 10))
-
-
-@reads("GET")
-def get(cursor: Cursor) -> Statement:
-    source, target = Location.read(cursor), _file(cursor)
-    readers: dict[str, p.Reader] = {"PARALLEL": p.at_least(1, "PARALLEL"), "PATTERN": p.text}
-    return Get(source, target, p.read_properties(cursor, readers))
-
-
-@dataclass(frozen=True)
-class ListFiles:
-    source: Location
-    pattern: str | None
-
-    def run(self, context: Context) -> Answer:
-        stage = self.source.stage_in(context, "LIST")
-        context.needs("READ", _KIND, stage)
-        short = stage.rpartition(".")[2].lower()
-        files = context.files.listing(stage, self.source.path, self.pattern)
-        columns = [Column("name"), Column("size", "FIXED"), Column("md5"), Column("last_modified")]
-        return RowsAnswer(
-            columns, [[f"{short}/{each.path}", each.size, each.md5, each.last_modified] for each in files]
-        )
-
-
-def _location_and_pattern(cursor: Cursor) -> tuple[Location, str | None]:
-    location = Location.read(cursor)
-    return location, p.read_properties(cursor, {"PATTERN": p.text}).get("PATTERN")
-
-
-@reads("LIST", "LS")
-def list_files(cursor: Cursor) -> Statement:
-    return ListFiles(*_location_and_pattern(cursor))
-
-
-@dataclass(frozen=True)
-class RemoveFiles:
-    source: Location
-    pattern: str | None
-
-    def run(self, context: Context) -> Answer:
-        stage = self.source.stage_in(context, "REMOVE")
-        context.needs("WRITE", _KIND, stage)
-        short = stage.rpartition(".")[2].lower()
-        removed = context.files.remove(stage, self.source.path, self.pattern)
-        return RowsAnswer([Column("name"), Column("result")], [[f"{short}/{path}", "removed"] for path in removed])
-
-
-@reads("REMOVE", "RM")
-def remove(cursor: Cursor) -> Statement:
-    return RemoveFiles(*_location_and_pattern(cursor))
