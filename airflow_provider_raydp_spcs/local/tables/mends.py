@@ -96,7 +96,10 @@ class Cursor(FakeSnowflakeCursor):
             self._forget_loads(transformed)
 
     def _transform(self, expression: Any, params: Any) -> Any:
-        """``$1`` of a row of VALUES is its column ``COLUMN1``."""
+        """``$1`` of a row of VALUES is its column ``COLUMN1``; keys of ``{'a': 1}`` keep their case."""
+        for key in expression.find_all(exp.PropertyEQ):
+            if isinstance(key.this, exp.Identifier):
+                key.this.set("quoted", True)
         for mark in list(expression.find_all(exp.Parameter)):
             select = mark.find_ancestor(exp.Select)
             source = select.args.get("from_") if select else None
