@@ -16,9 +16,12 @@ _TEXT = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STR
 
 
 class _Tokenizer(Snowflake.Tokenizer):  # type: ignore[misc]
-    """Snowflake's, without the words after which sqlglot takes the rest of a statement as one text."""
+    """Snowflake's, without the words after which sqlglot takes the rest of a statement as one text; each word is a token."""
 
     COMMANDS: ClassVar[set[TokenType]] = set()
+    KEYWORDS: ClassVar[dict[str, TokenType]] = {
+        key: value for key, value in Snowflake.Tokenizer.KEYWORDS.items() if " " not in key
+    }
 
 
 class _Dialect(Snowflake):  # type: ignore[misc]

@@ -17,7 +17,7 @@ from airflow_provider_raydp_spcs.local.sql.calls import answer_calls
 from airflow_provider_raydp_spcs.local.sql.current import replace_current
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor, tokens_of
 from airflow_provider_raydp_spcs.local.sql.event_table import with_event_table
-from airflow_provider_raydp_spcs.local.sql.inline import mentions_any, rewrite
+from airflow_provider_raydp_spcs.local.sql.inline import mentions_any, rewrite, spell_identifiers
 from airflow_provider_raydp_spcs.local.sql.mentions import check_mentions
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, RewriteAnswer, SessionFacts
 
@@ -52,12 +52,21 @@ class Dispatcher:
             self.access.made(kind, name)
         if answer is not None:
             return answer
+        spelled = spell_identifiers(cursor, bindings)
+        used, left = spelled.used, [*range(1, len(bindings) + 1)]
+        changed = spelled.sql != cursor.source
+        if changed:
+            left = [number for number in left if number not in used]
+            cursor = Cursor(spelled.sql, [bindings[number - 1] for number in left])
         check_mentions(cursor.tokens, context)
-        found = rewrite(cursor, bindings, context) if mentions_any(text) else None
-        current = replace_current(found.sql if found else text, self._facts(session))
-        if found is None:
-            return None if current is None else RewriteAnswer(current, keeps_bindings=True)
-        return RewriteAnswer(current or found.sql, keeps_bindings=True, sources=found.sources, used=frozenset(found.used))
+        written = spelled.sql if changed else text
+        found = rewrite(cursor, [bindings[number - 1] for number in left], context) if mentions_any(text) else None
+        if found is not None:
+            written, used = found.sql, used | {left[number - 1] for number in found.used}
+        current = replace_current(written, self._facts(session)) or written
+        if current is text:
+            return None
+        return RewriteAnswer(current, keeps_bindings=True, sources=found.sources if found else (), used=frozenset(used))
 
     def _filled(self, text: str, bindings: Sequence[object], context: registry.Context) -> Answer | None:
         """The answer to a statement about what services do, or the text with that in it for the engine."""

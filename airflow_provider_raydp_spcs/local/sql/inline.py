@@ -34,6 +34,7 @@ _METADATA: Final = (
     "METADATA$FILE_ROW_NUMBER",
     "METADATA$START_SCAN_TIME",
 )
+_NUMBERS = itertools.count(1)
 PRESIGNED_SECONDS: Final = 3600
 MAX_PRESIGNED_SECONDS: Final = 604_800
 
@@ -66,6 +67,33 @@ def rewrite(cursor: Cursor, bindings: Sequence[object], context: Context, staged
     return work.run()
 
 
+def spell_identifiers(cursor: Cursor, bindings: Sequence[object]) -> Rewritten:
+    """The statement with each ``IDENTIFIER('…')`` and ``IDENTIFIER(?)`` as the name that it stands for.
+
+    :raises SnowflakeFault: the text is no name.
+    """
+    tokens, parts, position, marks = cursor.tokens, list[str](), 0, 0
+    used: set[int] = set()
+    for index, token in enumerate(tokens):
+        marks += token.token_type is TokenType.PLACEHOLDER
+        if token.text.upper() != "IDENTIFIER" or index + 3 >= len(tokens) or tokens[index + 1].text != "(":
+            continue
+        argument = tokens[index + 2]
+        if tokens[index + 3].text != ")" or token.token_type in _TEXT:
+            continue
+        if argument.token_type is TokenType.PLACEHOLDER and marks < len(bindings):
+            text = str(bindings[marks])
+            used.add(marks + 1)
+        elif argument.token_type in _TEXT:
+            text = argument.text
+        else:
+            continue
+        name = ".".join('"' + part.replace('"', '""') + '"' for part in Cursor(text).name().split("."))
+        parts += [cursor.source[position : token.start], name]
+        position = tokens[index + 3].end + 1
+    return Rewritten("".join([*parts, cursor.source[position:]]), used=used)
+
+
 class _Rewriting:
     def __init__(self, cursor: Cursor, bindings: Sequence[object], context: Context, staged: dict[str, Any]) -> None:
         self._source, self._tokens = cursor.source, cursor.tokens
@@ -73,7 +101,6 @@ class _Rewriting:
         self._edits: list[tuple[int, int, str]] = []
         self._sources: list[Source] = []
         self._used: set[int] = set()
-        self._numbers = itertools.count(1)
 
     def run(self) -> Rewritten | None:
         index = 0
@@ -119,7 +146,7 @@ class _Rewriting:
         return self._replace(first, last, f'"temp"."main"."{source.name}"')
 
     def _name(self) -> str:
-        return f"_SOURCE_{next(self._numbers)}"
+        return f"_SOURCE_{next(_NUMBERS)}"
 
     def _closing(self, opening: int) -> int:
         """The parenthesis that belongs to one."""

@@ -5,7 +5,7 @@ Unquoted they are no SQL tokens: ``//`` and ``/*`` in them would begin a comment
 
 from __future__ import annotations
 
-_ENDS = frozenset(" \t\r\n;,)")
+_ENDS = frozenset(" \t\r\n;,()")
 
 
 def quote_locations(text: str) -> str:

@@ -163,7 +163,7 @@ class Load:
         with tables.duck.cursor() as beside:
             beside.register(_LOAD, rows)
             try:
-                return beside.execute(f"SELECT {', '.join(casts)} FROM {_LOAD}").to_arrow_table()
+                return beside.sql(f"SELECT {', '.join(casts)} FROM {_LOAD}").to_arrow_table()
             except Exception as error:
                 raise fault_of(error) from error
 

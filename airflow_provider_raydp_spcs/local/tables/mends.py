@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextvars import ContextVar
 from typing import Any
 
 import duckdb
@@ -13,6 +15,9 @@ from sqlglot import exp
 
 from airflow_provider_raydp_spcs.local.tables.variants import variants_as_texts
 
+_casting: ContextVar[bool] = ContextVar("casting", default=False)
+"""Whether aggregates of numbers cast what they are given: only where it turned out to be a text."""
+_SCOPED = re.compile(r"^(\s*CREATE\s+(?:OR\s+REPLACE\s+)?)SCOPED\s+", re.IGNORECASE)
 _KEYS = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
 _COLUMN_KEYS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.Reference)
 _LOCKED = (
@@ -36,6 +41,8 @@ class Connection(FakeSnowflakeConnection):
 
     def __init__(self, duck: duckdb.DuckDBPyConnection, **given: Any) -> None:
         super().__init__(duck, _Nowhere(), create_schema=False, **given)
+        self.temporary: set[tuple[str, str, str]] = set()
+        """Temporary tables, which DuckDB keeps in a schema of its own, under the names that Snowflake has for them."""
 
     def cursor(self, *_: Any) -> Cursor:  # type: ignore[override]
         """A cursor of ours."""
@@ -47,6 +54,21 @@ class Cursor(FakeSnowflakeCursor):
 
     statement_type: int = UNKNOWN
 
+    def execute(self, command: str, params: Any = None, *given: Any, **named: Any) -> Any:
+        """As fakesnow does; aggregates of texts are tried again as ones of numbers."""
+        command = _SCOPED.sub(r"\1", command)  # what Snowpark calls its temporary objects
+        try:
+            return super().execute(command, params, *given, **named)
+        except ProgrammingError as error:
+            text = str(error)
+            if "No function matches" not in text or "VARCHAR" not in text or _casting.get():
+                raise
+            mark = _casting.set(True)
+            try:
+                return super().execute(command, params, *given, **named)
+            finally:
+                _casting.reset(mark)
+
     def check_db_and_schema(self, expression: Any) -> None:
         """As fakesnow does; this is where it has the statement as it was written."""
         self.statement_type = statement_type_id(expression)
@@ -56,6 +78,7 @@ class Cursor(FakeSnowflakeCursor):
     def _execute(self, transformed: Any, params: Any = None) -> None:
         """DuckDB refuses at once what Snowflake refuses once LOCK_TIMEOUT has passed, and its refusal has no number."""
         connection: Any = self._conn
+        self._place_temporary(transformed)
         begins = isinstance(transformed, exp.Transaction) and connection._in_transaction
         if begins:
             # Snowflake's BEGIN inside a transaction changes nothing.
@@ -75,10 +98,57 @@ class Cursor(FakeSnowflakeCursor):
         elif isinstance(transformed, exp.TruncateTable):
             self._forget_loads(transformed)
 
+    def _transform(self, expression: Any, params: Any) -> Any:
+        """``$1`` of a row of VALUES is its column ``COLUMN1``; keys of ``{'a': 1}`` keep their case."""
+        for key in expression.find_all(exp.PropertyEQ):
+            if isinstance(key.this, exp.Identifier):
+                key.this.set("quoted", True)
+        for mark in list(expression.find_all(exp.Parameter)):
+            select = mark.find_ancestor(exp.Select)
+            source = select.args.get("from_") if select else None
+            if source is not None and source.find(exp.Values) and mark.this.name.isdigit():
+                mark.replace(exp.column(f"COLUMN{mark.this.name}"))
+        self._place_references(expression)
+        return super()._transform(expression, params)
+
+    def _place_temporary(self, statement: Any) -> None:
+        """Make and drop temporary tables where DuckDB has them: in a schema of its own, whatever theirs is called."""
+        target = statement.find(exp.Table) if isinstance(statement, (exp.Create, exp.Drop)) else None
+        if target is None or statement.args.get("kind") not in ("TABLE", "VIEW"):
+            self._place_references(statement)
+            return
+        whole = self._whole_name(target)
+        if isinstance(statement, exp.Drop):
+            self._place_references(statement)
+            self._conn.temporary.discard(whole)
+        elif statement.find(exp.TemporaryProperty) is not None:
+            self._conn.temporary.add(whole)
+            target.set("db", None)
+            target.set("catalog", None)
+
+    def _place_references(self, statement: Any) -> None:
+        """Let the whole names of temporary tables mean those."""
+        if not self._conn.temporary:
+            return
+        creates = isinstance(statement, exp.Create)
+        target = statement.find(exp.Table) if creates else None
+        for table in list(statement.find_all(exp.Table)):
+            named = isinstance(table.this, exp.Identifier) and (table.db or isinstance(statement, exp.Drop))
+            if named and table is not target and self._whole_name(table) in self._conn.temporary:
+                table.set("db", exp.to_identifier("main", quoted=True))
+                table.set("catalog", exp.to_identifier("temp", quoted=True))
+
+    def _whole_name(self, table: Any) -> tuple[str, str, str]:
+        parts = [table.args.get("catalog"), table.args.get("db"), table.this]
+        names = [None if part is None else part.name if part.args.get("quoted") else part.name.upper() for part in parts]
+        return names[0] or self._conn.database or "", names[1] or self._conn.schema or "", names[2] or ""
+
     def _forget_loads(self, truncated: Any) -> None:
         """A truncated table has no load history, as a new one has none."""
         for table in truncated.find_all(exp.Table):
             catalog, schema = table.catalog or self._conn.database, table.db or self._conn.schema
+            if catalog == "temp":
+                continue
             with self._duck_conn.cursor() as own:
                 own.execute(
                     f'DELETE FROM "{catalog}"._fs_information_schema._fs_load_history WHERE SCHEMA_NAME = ? AND TABLE_NAME = ?',
@@ -102,6 +172,24 @@ class Cursor(FakeSnowflakeCursor):
 
 def _is_key(part: Any) -> bool:
     return isinstance(part.expressions[0] if isinstance(part, exp.Constraint) else part, _KEYS)
+
+
+def mend_aggregates() -> None:
+    """SUM and the like turn whole numbers into floating ones, for fakesnow casts whatever may be a text; numbers are not cast."""
+    from fakesnow import transforms
+
+    original = transforms.numeric_agg_implicit_cast
+    if original.__module__ == __name__:
+        return
+
+    def without_cast(expression: Any) -> Any:
+        argument = getattr(expression, "this", None)
+        made = original(expression)
+        if not _casting.get() and getattr(expression, "this", None) is not argument:
+            expression.set("this", argument)
+        return made
+
+    transforms.numeric_agg_implicit_cast = without_cast
 
 
 def mend_timestamps() -> None:

@@ -60,7 +60,7 @@ def read_file(
         try:
             if form.kind == "CSV" and match == "NONE":
                 return _csv(beside, path, form, columns)
-            rows = beside.execute(_query(beside, path, form, columns, match)).to_arrow_table()
+            rows = beside.sql(_query(beside, path, form, columns, match)).to_arrow_table()
         except SnowflakeFault:
             raise
         except Exception as error:
@@ -73,7 +73,7 @@ def _csv(duck: DuckDBPyConnection, path: Path, form: FileFormat, columns: Mappin
     kinds = {key: "VARCHAR" if kind == "JSON" else kind for key, kind in columns.items()}
     listed = ", ".join(f"CAST({name(key)} AS {kind}) AS {name(key)}" for key, kind in columns.items())
     relation = form.csv([str(path)], kinds, rejects=True)
-    rows = duck.execute(f"SELECT {listed} FROM {relation}").to_arrow_table()
+    rows = duck.sql(f"SELECT {listed} FROM {relation}").to_arrow_table()
     found = duck.execute(
         "SELECT line, greatest(byte_position - line_byte_position + 1, 1), column_name, column_idx, error_type, error_message "
         "FROM reject_errors ORDER BY line, column_idx"

@@ -153,6 +153,7 @@ class TableSession:
             for source in sources:
                 with contextlib.suppress(Exception):
                     self.duck.unregister(source.name)
+                    self.duck.execute(f'DROP VIEW IF EXISTS temp.main."{source.name}"')
 
     @contextlib.contextmanager
     def _errors(self, sql: str) -> Iterator[None]:
