@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -123,3 +124,47 @@ def test_functions_stand_anywhere_in_a_statement(connection: SnowflakeConnection
     repository = "/raydp_sis_db/raydp_sis_core_schema/raydp_sis_image_repo"
     (images,) = rows(connection, f"SELECT SYSTEM$REGISTRY_LIST_IMAGES('{repository}') AS I")
     assert images["I"].startswith('{"images":["crash",')
+
+
+def test_the_event_table_answers_what_snowflake_cli_asks(connection: SnowflakeConnection) -> None:
+    rows(connection, "CREATE COMPUTE POOL TOLD MIN_NODES=1 MAX_NODES=1 INSTANCE_FAMILY=CPU_X64_S")
+    more = "platformMonitor: {metricConfig: {groups: [system, status]}}"
+    rows(connection, f"CREATE SERVICE T IN COMPUTE POOL TOLD FROM SPECIFICATION $${SPEC.format(version=1)}  {more}$$")
+    rows(connection, "CALL T!SPCS_WAIT_FOR('RUNNING', 60)")
+    (parameter,) = rows(connection, "show parameters like 'event_table' in account")
+    text = f"""
+        select * from (select * from {parameter["value"]} where (
+            upper(resource_attributes:"snow.service.name") = upper('t')
+            and (resource_attributes:"snow.service.instance" = '0'
+                 OR resource_attributes:"snow.service.container.instance" = '0')
+            and timestamp >= sysdate() - interval '1 hour')
+            and record_type = 'EVENT' and scope['name'] = 'snow.spcs.platform'
+            order by timestamp desc limit 5)
+        order by timestamp asc"""
+    until(lambda: rows(connection, text)[-1:] and json.loads(rows(connection, text)[-1]["VALUE"])["status"] == "READY")
+    last = rows(connection, text)[-1]
+    assert last["RECORD_ATTRIBUTES"] is None
+    assert json.loads(last["RECORD"])["severity_text"] == "INFO"
+    ranked = f"""
+        with rankedmetrics as (
+            select *, row_number() over (
+                partition by COALESCE(record['name'], record['metric']['name']) order by timestamp desc) as rank
+            from {parameter["value"]}
+            where record_type = 'METRIC' and scope['name'] = 'snow.spcs.platform'
+                and timestamp > dateadd('hour', -1, current_timestamp))
+        select * from rankedmetrics where rank = 1 order by timestamp desc;"""
+
+    def measured() -> dict[str, str]:
+        return {json.loads(row["RECORD"])["metric"]["name"]: row["VALUE"] for row in rows(connection, ranked)}
+
+    until(lambda: "container.memory.usage" in measured())
+    names = measured()
+    assert float(names["container.memory.usage"]) > 1_000_000
+    assert names["container.state.running"] == "1"
+    (one,) = rows(
+        connection,
+        "SELECT VALUE, UNIT FROM TABLE(T!SPCS_GET_METRICS()) WHERE METRIC_NAME = 'container.restarts' LIMIT 1",
+    )
+    assert one == {"VALUE": "0", "UNIT": "restarts"}
+    lines = rows(connection, "SELECT LOG FROM TABLE(T!SPCS_GET_LOGS()) ORDER BY TIMESTAMP LIMIT 1")
+    assert lines == [{"LOG": "listening"}]

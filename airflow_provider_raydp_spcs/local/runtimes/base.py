@@ -73,15 +73,19 @@ def check_texts(command: Iterable[str], env: Mapping[str, str]) -> None:
             raise OSError(msg)
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a container uses: seconds of CPU since its start, and bytes of memory now."""
+
+    cpu_seconds: float
+    memory_bytes: int
+
+
 class ContainerHandle(Protocol):
     """A container that was started."""
 
     def poll(self) -> int | None:
         """Its exit code, or None while it runs."""
-        ...
-
-    def pid(self) -> int | None:
-        """The process of this machine that all its others come from; None where it has ended, or is out of sight."""
         ...
 
     def terminate(self) -> None:
@@ -90,6 +94,10 @@ class ContainerHandle(Protocol):
 
     def kill(self) -> None:
         """End it with all its processes, now."""
+        ...
+
+    def usage(self) -> Usage | None:
+        """What it uses; None where that is not measured."""
         ...
 
     def lacks(self, names: Mapping[str, str]) -> bool:

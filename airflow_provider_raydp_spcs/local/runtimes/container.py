@@ -31,7 +31,7 @@ from typing import Final
 from airflow_provider_raydp_spcs.container_engine import ContainerEngineError, Engine, EngineCommandError
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.runtimes import janitor
-from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart, Usage
 from airflow_provider_raydp_spcs.local.runtimes.container_command import (
     Labels,
     network_of,
@@ -218,12 +218,6 @@ class _Container:
             self._holder.leave(self._name)
         return code
 
-    def pid(self) -> int | None:
-        # Containers of another user's engine, or of one in a virtual machine, are out of sight.
-        with contextlib.suppress(ContainerEngineError, ValueError):
-            return int(self._engine.run("inspect", "--format", "{{.State.Pid}}", self._name)) or None
-        return None
-
     def terminate(self) -> None:
         if not self._stopping:
             self._stopping = True
@@ -245,6 +239,9 @@ class _Container:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._client.wait(timeout=1)
         self.poll()
+
+    def usage(self) -> Usage | None:
+        return None  # asking the engine takes a second for each container
 
     def lacks(self, names: Mapping[str, str]) -> bool:
         del names  # they are looked up when they are needed

@@ -17,7 +17,7 @@ from typing import Final
 
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.runtimes import keeper
-from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart, check_texts
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart, Usage, check_texts
 from airflow_provider_raydp_spcs.local.runtimes.substitution import replace, replace_names
 
 logger = logging.getLogger(__name__)
@@ -153,9 +153,6 @@ class _Process:
     def poll(self) -> int | None:
         return self._keeper.poll()
 
-    def pid(self) -> int | None:
-        return self._keeper.pid if self.poll() is None else None
-
     def terminate(self) -> None:
         self._say(b"T")
 
@@ -163,6 +160,18 @@ class _Process:
         self._say(b"K")
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._keeper.wait(timeout=10)
+
+    def usage(self) -> Usage | None:
+        import psutil
+
+        cpu, memory = 0.0, 0
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self._keeper.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    times = process.cpu_times()
+                    cpu += times.user + times.system + times.children_user + times.children_system
+                    memory += process.memory_info().rss
+        return Usage(cpu, memory)
 
     def lacks(self, names: Mapping[str, str]) -> bool:
         # An address that was put in for a name cannot come later, as it does where names are looked up.

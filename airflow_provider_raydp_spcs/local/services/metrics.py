@@ -1,24 +1,34 @@
-"""Platform metrics of containers: those of the groups that a specification asks for (SPCS reference 2.7, 3.1)."""
+"""Measurements of containers that a specification asks for with ``platformMonitor`` (SPCS reference 2.7, 3.1).
+
+Of its groups ``system``, ``system_limits`` and ``status`` are measured; ``network`` and ``storage`` are not.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState
-from airflow_provider_raydp_spcs.spcs.instance_families import GIB, InstanceFamily
+from airflow_provider_raydp_spcs.local.services.running import RunningService
+from airflow_provider_raydp_spcs.local.store import now
+from airflow_provider_raydp_spcs.spcs.instance_families import InstanceFamily
 from airflow_provider_raydp_spcs.spcs.specification_rules import cpu_count, memory_bytes
+
+SAMPLE_SECONDS: Final = 10.0
+MAX_BYTES: Final = 16 * 1024**2
+"""A service's file that grew longer loses its older half."""
+_FILE: Final = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One value.
+    """One measurement."""
 
-    :param unit: ``cpu`` for cores, ``byte``, or ``count``.
-    """
-
+    timestamp: str
     name: str
     value: float
     unit: str
@@ -26,61 +36,80 @@ class Metric:
     container: str
 
 
-def metrics_of(
-    state: ContainerState, instance_id: int, groups: tuple[str, ...], family: InstanceFamily
-) -> Iterator[Metric]:
-    """The metrics of a container at this moment.
+class Metrics:
+    """The measurements of every service, one file each beside its logs.
 
-    :param groups: what ``platformMonitor`` names; metrics of groups that are not measured here are left out.
-    :param family: of the node; its capacity is the limit where none is given.
+    :param logs: folder of all log files.
     """
-    makers = {"system": _system, "system_limits": _limits, "status": _status}
-    for group in groups:
-        if group in makers:
-            for name, value, unit in makers[group](state, family):
-                yield Metric(f"container.{name}", value, unit, instance_id, state.container.name)
 
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._used: dict[tuple[str, int, str], tuple[float, float]] = {}
 
-def _system(state: ContainerState, family: InstanceFamily) -> Iterator[tuple[str, float, str]]:
-    del family
-    pid = state.handle.pid() if state.handle is not None else None
-    if pid is not None:
-        cores, used = _usage(pid)
-        yield "cpu.usage", cores, "cpu"
-        yield "memory.usage", used, "byte"
+    def of(self, service: str) -> Iterator[Metric]:
+        """The measurements of a service, the oldest first."""
+        path = self._logs / service / _FILE
+        if path.is_file():
+            for line in path.read_text().splitlines():
+                try:
+                    yield Metric(**json.loads(line))
+                except (ValueError, TypeError):
+                    continue  # the last line of a server that was killed while it wrote
+
+    def sample(self, service: RunningService, family: InstanceFamily) -> None:
+        """Measure the containers that run."""
+        groups = service.record.specification.metric_groups
+        if not groups or service.deleting:
+            return
+        moment = now()
+        found = [
+            Metric(moment, name, value, unit, instance.id, state.container.name)
+            for instance in service.instances
+            for state in instance.containers
+            for name, value, unit in self._measured(service.record.full_name, instance.id, state, groups, family)
+        ]
+        if found:
+            path = self._logs / service.record.full_name / _FILE
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _shorten(path)
+            with path.open("a") as file:
+                file.writelines(json.dumps(metric.__dict__) + "\n" for metric in found)
+
+    def _measured(
+        self, service: str, instance_id: int, state: ContainerState, groups: tuple[str, ...], family: InstanceFamily
+    ) -> Iterator[tuple[str, float, str]]:
+        if "system" in groups and state.handle is not None and (usage := state.handle.usage()) is not None:
+            key = (service, instance_id, state.container.name)
+            used, at = self._used.get(key, (0.0, state.started))
+            seconds = time.monotonic() - at
+            if seconds > 0 and usage.cpu_seconds >= used:
+                yield "container.cpu.usage", round((usage.cpu_seconds - used) / seconds, 6), "cpu cores"
+            yield "container.memory.usage", usage.memory_bytes, "bytes"
+            self._used[key] = usage.cpu_seconds, time.monotonic()
+        if "system_limits" in groups:
+            yield from _limits(state, family)
+        if "status" in groups:
+            yield "container.restarts", state.restart_count, "restarts"
+            word = "running" if state.runs else "finished" if state.has_ended else "pending"
+            yield f"container.state.{word}", 1, "boolean"
+            if state.restart_count and state.last_exit_code is not None:
+                yield "container.state.last.finished.exitcode", state.last_exit_code, "integer"
 
 
 def _limits(state: ContainerState, family: InstanceFamily) -> Iterator[tuple[str, float, str]]:
-    """Defaults as in reference 3.2."""
-    requests, limits = state.container.requests, state.container.limits
-    cores = float(family.vcpus) if limits.cpu is None else min(cpu_count(limits.cpu), family.vcpus)
-    most = int(family.memory_gib * GIB)
-    memory = most if limits.memory is None else min(memory_bytes(limits.memory), most)
-    cpu_wanted = limits.cpu if requests.cpu is None else requests.cpu
-    memory_wanted = limits.memory if requests.memory is None else requests.memory
-    yield "cpu.limit", cores, "cpu"
-    yield "cpu.requested", 0.5 if cpu_wanted is None else cpu_count(cpu_wanted), "cpu"
-    yield "memory.limit", memory, "byte"
-    yield "memory.requested", GIB // 2 if memory_wanted is None else memory_bytes(memory_wanted), "byte"
+    limits, requests = state.container.limits, state.container.requests
+    memory = memory_bytes(limits.memory) if limits.memory else family.memory_bytes
+    cpu = cpu_count(limits.cpu) if limits.cpu is not None else family.vcpus
+    yield "container.cpu.limit", min(cpu, family.vcpus), "cpu cores"
+    yield "container.memory.limit", min(memory, family.memory_bytes), "bytes"
+    yield "container.cpu.requested", cpu_count(requests.cpu) if requests.cpu is not None else 0.5, "cpu cores"
+    yield "container.memory.requested", memory_bytes(requests.memory or "0.5Gi"), "bytes"
+    if requests.gpus:
+        yield "container.gpu.limit", requests.gpus, "gpus"
+        yield "container.gpu.requested", requests.gpus, "gpus"
 
 
-def _status(state: ContainerState, family: InstanceFamily) -> Iterator[tuple[str, float, str]]:
-    del family
-    yield "restarts", state.restart_count, "count"
-    yield "state.running", int(state.status == "READY"), "count"
-    yield "state.pending", int(state.status == "PENDING"), "count"
-    yield "state.finished", int(state.status in ("DONE", "FAILED")), "count"
-
-
-def _usage(pid: int) -> tuple[float, int]:
-    """Cores in use, as the average over the lives of the processes that are there, and bytes of memory."""
-    import psutil
-
-    cores, used = 0.0, 0
-    with contextlib.suppress(psutil.Error):
-        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                cores += (times.user + times.system) / max(time.time() - process.create_time(), 0.001)
-                used += process.memory_info().rss
-    return cores, used
+def _shorten(path: Path) -> None:
+    if path.exists() and path.stat().st_size > MAX_BYTES:
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(lines[len(lines) // 2 :]))

@@ -17,6 +17,7 @@ from airflow_provider_raydp_spcs.local.services.container_start import Folders, 
 from airflow_provider_raydp_spcs.local.services.events import Events
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState, Instance
+from airflow_provider_raydp_spcs.local.services.metrics import SAMPLE_SECONDS, Metrics
 from airflow_provider_raydp_spcs.local.services.names import names_for, names_of
 from airflow_provider_raydp_spcs.local.services.records import JobRecord, ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
@@ -45,7 +46,8 @@ class Supervisor:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._tokens_renewed = time.monotonic()
-        self._events = Events(folders.logs)
+        self._events, self._metrics = Events(folders.logs), Metrics(folders.logs)
+        self._sampled = time.monotonic()
         self._busy: dict[str, float] = {}
 
     def start(self) -> None:
@@ -100,6 +102,7 @@ class Supervisor:
             if renew:
                 self._renew_tokens(service)
         self._rest_pools()
+        self._measure()
         if renew:
             self._tokens_renewed = time.monotonic()
 
@@ -175,6 +178,14 @@ class Supervisor:
             for state in instance.containers:
                 if state.start_time is not None:
                     container_logs.mark(self._folders.log(service.record, instance, state.container.name))
+
+    def _measure(self) -> None:
+        if time.monotonic() - self._sampled < SAMPLE_SECONDS:
+            return
+        self._sampled = time.monotonic()
+        for service in self._fleet.services.values():
+            pool = self._fleet.pools.get(service.record.pool)
+            self._metrics.sample(service, instance_family(pool.instance_family))
 
     def _rest_pools(self) -> None:
         """Suspend the pools on which nothing has been for AUTO_SUSPEND_SECS (SPCS reference 1.1)."""

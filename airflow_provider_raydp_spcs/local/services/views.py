@@ -12,7 +12,7 @@ from airflow_provider_raydp_spcs.local.services.container_start import Folders
 from airflow_provider_raydp_spcs.local.services.events import Event, Events
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState, Instance
-from airflow_provider_raydp_spcs.local.services.metrics import Metric, metrics_of
+from airflow_provider_raydp_spcs.local.services.metrics import Metric, Metrics
 from airflow_provider_raydp_spcs.local.services.running import RunningService
 from airflow_provider_raydp_spcs.local.services.shown_spec import shown
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
@@ -28,7 +28,7 @@ class Views:
 
     def __init__(self, fleet: Fleet, ingress: Ingress, folders: Folders, surroundings: Surroundings) -> None:
         self._fleet, self._ingress, self._folders, self._around = fleet, ingress, folders, surroundings
-        self._lock, self._events = fleet.lock, Events(folders.logs)
+        self._lock, self._events, self._metrics = fleet.lock, Events(folders.logs), Metrics(folders.logs)
 
     @property
     def _registry(self) -> str:
@@ -125,22 +125,17 @@ class Views:
             for moment, text in container_logs.lines(log):
                 yield moment, instance_id, container, text
 
-    def metrics(self, name: str) -> Iterator[tuple[dt.datetime, Metric]]:
-        """What the containers of a service use, with the time: those metrics that its specification asks for."""
-        with self._lock:
-            service = self._fleet.service(name)
-            groups = service.record.specification.metric_groups
-            family = instance_family(self._fleet.pools.get(service.record.pool).instance_family)
-            found = list(_every_container(service)) if groups else []
-        for instance, state in found:
-            for metric in metrics_of(state, instance.id, groups, family):
-                yield dt.datetime.now(dt.UTC), metric
-
     def events(self, name: str) -> list[Event]:
         """The events of a service."""
         with self._lock:
             self._fleet.service(name)
         return list(self._events.of(name))
+
+    def metrics(self, name: str) -> list[Metric]:
+        """The measurements of a service."""
+        with self._lock:
+            self._fleet.service(name)
+        return list(self._metrics.of(name))
 
 
 def _every_container(service: RunningService) -> Iterator[tuple[Instance, ContainerState]]:

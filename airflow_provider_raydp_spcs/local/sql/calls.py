@@ -18,14 +18,22 @@ from sqlglot.tokens import Token, TokenType
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, syntax_error, unsupported
 from airflow_provider_raydp_spcs.local.sql import functions
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor, tokens_of
-from airflow_provider_raydp_spcs.local.sql.functions.registry import SCALARS, TABLES, Call, Scalar, Table
+from airflow_provider_raydp_spcs.local.sql.functions.registry import (
+    RELATIONS,
+    SCALARS,
+    TABLES,
+    Call,
+    Rows,
+    Scalar,
+    Table,
+)
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, Column, RewriteAnswer, RowsAnswer
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.sql.registry import Context
 
-_MARKS: Final = ("SYSTEM$", "!SPCS_", "GET_JOB_HISTORY")
+_MARKS: Final = ("SYSTEM$", "!SPCS_", "GET_JOB_HISTORY", "TELEMETRY")
 _CONSTANTS: Final = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING, TokenType.NUMBER})
 
 for _module in pkgutil.iter_modules(functions.__path__, f"{functions.__name__}."):
@@ -56,7 +64,12 @@ def answer_calls(text: str, bindings: Sequence[object], context: Context) -> Ans
     parts: list[str] = []
     position = 0
     for call, (start, end) in calls:
-        filling = _literal(_scalar(call, context)) if call.name in SCALARS else _subquery(call, context)
+        if call.name in SCALARS:
+            filling = _literal(_scalar(call, context))
+        elif call.name in RELATIONS:
+            filling = _rows(RELATIONS[call.name].answer(context), "")
+        else:
+            filling = _subquery(call, context)
         parts += [text[position:start], filling]
         position = end
     return RewriteAnswer("".join([*parts, text[position:]]), keeps_bindings=not reader.marks_inside)
@@ -74,6 +87,12 @@ class _Reader:
         """Each call with the range of the text that its answer replaces."""
         index = 0
         while index < len(self._tokens) - 1:
+            if relation := self._relation(index):
+                last = index + 4
+                start, end = self._tokens[index].start, self._tokens[last].end + 1
+                yield Call(relation, None, start, end), (start, end)
+                index = last + 1
+                continue
             name = self._tokens[index].text.upper()
             is_call = self._type(index + 1) is TokenType.L_PAREN and self._type(index) not in _CONSTANTS
             known = (SCALARS.get(name) or TABLES.get(name)) if is_call else None
@@ -109,6 +128,13 @@ class _Reader:
         if verb == "CALL" or len(after) > 1:
             return None
         return str(after[0].text if after[0].token_type is TokenType.IDENTIFIER else after[0].text.upper())
+
+    def _relation(self, index: int) -> str | None:
+        """The name of the relation that begins here, if one does."""
+        if self._type(index) in _CONSTANTS or self._type(index - 1) is TokenType.DOT:
+            return None
+        name = "".join(self._word(at) for at in range(index, index + 5))
+        return name if name in RELATIONS else None
 
     def _first(self, index: int, *, of_service: bool) -> int | None:
         """Where the call whose function's name is at ``index`` begins; None where it is another function of that name."""
@@ -205,11 +231,6 @@ def _scalar(call: Call, context: Context) -> str:
 def _subquery(call: Call, context: Context) -> str:
     function = TABLES[call.name]
     found = function.answer(context, full_name(call.service, context.session, "SELECT") if call.service else "")
-    # One JSON text, for a text is cut into tokens once, however many rows are in it.
-    rows = _literal(json.dumps([{name: row.get(name) for name in found.columns} for row in found.rows]))
-    columns = ", ".join(
-        f"value:{name}{'' if kind == 'VARIANT' else f'::{kind}'} AS {name}" for name, kind in found.columns.items()
-    )
     time = f"value:{found.time}::{found.columns[found.time]}"
     start = call.named.get(function.start, f"DATEADD('day', -{function.days}, CURRENT_TIMESTAMP())")
     conditions = [f"{time} >= ({start})"]
@@ -218,8 +239,17 @@ def _subquery(call: Call, context: Context) -> str:
     limit = ""
     if function.limit:
         limit = f" ORDER BY {time} DESC LIMIT {call.named.get(function.limit, '100')}"
-    source = f"TABLE(FLATTEN(INPUT => PARSE_JSON({rows})))"
-    return f"(SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)}{limit})"  # noqa: S608 - the client's own statement
+    return _rows(found, f" WHERE {' AND '.join(conditions)}{limit}")
+
+
+def _rows(found: Rows, narrowed: str) -> str:
+    """Rows as a subquery. One JSON text, for a text is cut into tokens once, however many rows are in it."""
+    filled = [{name: value for name, value in row.items() if value is not None} for row in found.rows]
+    columns = ", ".join(
+        f"value:{name}{'' if kind == 'VARIANT' else f'::{kind}'} AS {name}" for name, kind in found.columns.items()
+    )
+    source = f"TABLE(FLATTEN(INPUT => PARSE_JSON({_literal(json.dumps(filled))})))"
+    return f"(SELECT {columns} FROM {source}{narrowed})"  # noqa: S608 - part of the client's own statement
 
 
 def _literal(text: str) -> str:

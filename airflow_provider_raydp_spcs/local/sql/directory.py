@@ -30,9 +30,18 @@ def directory_rows(location: Location, context: Context) -> RowsAnswer:
     if not record.get("directory"):
         text = f"SQL compilation error:\nDirectory table is not enabled for stage '{stage.rpartition('.')[2]}'; see ALTER STAGE … SET DIRECTORY = (ENABLE = TRUE)."
         raise SnowflakeFault(2003, "02000", text)
-    address = f"https://{context.platform.account.lower()}.snowflakecomputing.com/api/files/{'/'.join(stage.split('.'))}"
+    address = (
+        f"https://{context.platform.account.lower()}.snowflakecomputing.com/api/files/{'/'.join(stage.split('.'))}"
+    )
     rows = [
-        [path, each["size"], parsedate_to_datetime(each["last_modified"]), each["md5"], each["md5"], f"{address}/{path}"]
+        [
+            path,
+            each["size"],
+            parsedate_to_datetime(each["last_modified"]),
+            each["md5"],
+            each["md5"],
+            f"{address}/{path}",
+        ]
         for path, each in sorted((record.get("directory_table") or {}).items())
     ]
     return RowsAnswer(_COLUMNS, rows)
@@ -41,7 +50,9 @@ def directory_rows(location: Location, context: Context) -> RowsAnswer:
 def refresh(stage: str, context: Context, path: str = "") -> RowsAnswer:
     """``ALTER STAGE … REFRESH``: what is new, changed or gone since the last time."""
     record = context.catalogue.get(STAGE, stage)
-    before: dict[str, Any] = {key: each for key, each in (record.get("directory_table") or {}).items() if key.startswith(path)}
+    before: dict[str, Any] = {
+        key: each for key, each in (record.get("directory_table") or {}).items() if key.startswith(path)
+    }
     others = {key: each for key, each in (record.get("directory_table") or {}).items() if not key.startswith(path)}
     now = {
         each.path: {"size": each.size, "md5": each.md5, "last_modified": each.last_modified}

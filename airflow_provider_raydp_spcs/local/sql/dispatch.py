@@ -6,7 +6,6 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
@@ -15,8 +14,7 @@ from airflow_provider_raydp_spcs.local.security.sign_in import ORGANISATION
 from airflow_provider_raydp_spcs.local.sql import registry, statements
 from airflow_provider_raydp_spcs.local.sql.calls import answer_calls
 from airflow_provider_raydp_spcs.local.sql.current import replace_current
-from airflow_provider_raydp_spcs.local.sql.cursor import Cursor, tokens_of
-from airflow_provider_raydp_spcs.local.sql.event_table import with_event_table
+from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.inline import mentions_any, rewrite, spell_identifiers
 from airflow_provider_raydp_spcs.local.sql.mentions import check_mentions
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, RewriteAnswer, SessionFacts
@@ -47,10 +45,14 @@ class Dispatcher:
             return None  # whoever reads it next has the better message
         context = registry.Context(session, self._platform, self._catalogue, self._files, self.access)
         parser = registry.find(cursor)
-        answer = parser(cursor).run(context) if parser else self._filled(text, bindings, context)
+        answer = parser(cursor).run(context) if parser else answer_calls(text, bindings, context)
         for kind, name in context.made:
             self.access.made(kind, name)
-        if answer is not None:
+        if parser is None and isinstance(answer, RewriteAnswer):
+            # What was put in for calls is the engine's to run, with all else that the statement names.
+            text, bindings = answer.sql, bindings if answer.keeps_bindings else ()
+            cursor = Cursor(text, bindings)
+        elif answer is not None:
             return answer
         spelled = spell_identifiers(cursor, bindings)
         used, left = spelled.used, [*range(1, len(bindings) + 1)]
@@ -64,21 +66,11 @@ class Dispatcher:
         if found is not None:
             written, used = found.sql, used | {left[number - 1] for number in found.used}
         current = replace_current(written, self._facts(session)) or written
-        if current is text:
+        if current is text and answer is None:
             return None
-        return RewriteAnswer(current, keeps_bindings=True, sources=found.sources if found else (), used=frozenset(used))
-
-    def _filled(self, text: str, bindings: Sequence[object], context: registry.Context) -> Answer | None:
-        """The answer to a statement about what services do, or the text with that in it for the engine."""
-        filled = with_event_table(text, context)
-        answer = answer_calls(filled or text, bindings, context)
-        if answer is None and filled:
-            answer = RewriteAnswer(filled, keeps_bindings=True)
-        if isinstance(answer, RewriteAnswer):
-            # Other tables may stand beside it.
-            check_mentions(tokens_of(answer.sql), context)
-            return replace(answer, sql=replace_current(answer.sql, self._facts(context.session)) or answer.sql)
-        return answer
+        keeps = not isinstance(answer, RewriteAnswer) or answer.keeps_bindings
+        sources = found.sources if found else ()
+        return RewriteAnswer(current, keeps_bindings=keeps, sources=sources, used=frozenset(used))
 
     def _secondary(self, session: SessionFacts) -> str:
         is_all = session.secondary_roles == "ALL" and not session.is_restricted

@@ -124,7 +124,11 @@ class _Rewriting:
                 return self._staged_files(index)
         elif word == "DIRECTORY" and self._word(index + 1) == "(":
             return self._directory(index)
-        elif word == "TABLE" and self._word(index + 1) == "(" and self._word(index + 2) in ("RESULT_SCAN", "INFER_SCHEMA"):
+        elif (
+            word == "TABLE"
+            and self._word(index + 1) == "("
+            and self._word(index + 2) in ("RESULT_SCAN", "INFER_SCHEMA")
+        ):
             return self._table_function(index)
         elif word == "LAST_QUERY_ID" and self._word(index + 1) == "(":
             return self._last_query_id(index)
@@ -204,7 +208,9 @@ class _Rewriting:
         location = Location.of(str(given.get("LOCATION", "")))
         form = format_of(self._context, {"FORMAT_NAME": given["FILE_FORMAT"]} if "FILE_FORMAT" in given else {})
         names = given.get("FILES")
-        found = location.files(self._context, "SELECT", None, names if isinstance(names, list) or names is None else [names])
+        found = location.files(
+            self._context, "SELECT", None, names if isinstance(names, list) or names is None else [names]
+        )
         case = str(given.get("IGNORE_CASE", "FALSE")).upper() == "TRUE"
         source = InferredSchema(self._name(), [str(file) for file, _ in found], [told for _, told in found], form, case)
         return self._relation(index, end, source)
@@ -241,7 +247,9 @@ class _Rewriting:
         desk = self._context.session.desk
         if desk is None or not 1 <= len(arguments) <= 2:
             raise syntax_error(self._tokens[index].start, "GET_PRESIGNED_URL")
-        seconds = int(arguments[1][0].text) if len(arguments) == 2 and arguments[1][0].text.isdigit() else PRESIGNED_SECONDS
+        seconds = (
+            int(arguments[1][0].text) if len(arguments) == 2 and arguments[1][0].text.isdigit() else PRESIGNED_SECONDS
+        )
         if not 0 < seconds <= MAX_PRESIGNED_SECONDS:
             text = f"SQL compilation error:\nargument 3 to function GET_PRESIGNED_URL must be between 1 and {MAX_PRESIGNED_SECONDS}"
             raise SnowflakeFault(1015, "22023", text)

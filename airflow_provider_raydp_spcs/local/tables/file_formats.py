@@ -137,7 +137,9 @@ class FileFormat:
             "skip": str(int(self.options.get("SKIP_HEADER", 0))),
             "nullstr": self._nullstr(),
             "compression": quoted(self.compression),
-            "null_padding": str(not self.flag("ERROR_ON_COLUMN_COUNT_MISMATCH", default=True) or columns is None).lower(),
+            "null_padding": str(
+                not self.flag("ERROR_ON_COLUMN_COUNT_MISMATCH", default=True) or columns is None
+            ).lower(),
         }
         if columns is None:
             given |= {"all_varchar": "true", "auto_detect": "true", "sample_size": "-1"}
@@ -192,7 +194,9 @@ class FileFormat:
 def strptime(text: str) -> str:
     """A format of times of Snowflake's as one of DuckDB's."""
     made = text.replace("%", "%%")
-    made = re.sub(r"\.?FF\d?", lambda found: ("." if found[0].startswith(".") else "") + "%f", made, flags=re.IGNORECASE)
+    made = re.sub(
+        r"\.?FF\d?", lambda found: ("." if found[0].startswith(".") else "") + "%f", made, flags=re.IGNORECASE
+    )
     for mark, counterpart in _TIMES:
         made = re.sub(rf"(?<!%){re.escape(mark)}", counterpart, made, flags=re.IGNORECASE)
     return made.replace('"', "")

@@ -227,12 +227,18 @@ class _Target:
             return self.columns
         for each in names:
             if each not in self.columns:
-                raise SnowflakeFault(904, "42000", f"SQL compilation error: error line 1 at position 0\ninvalid identifier '{each}'")
+                raise SnowflakeFault(
+                    904, "42000", f"SQL compilation error: error line 1 at position 0\ninvalid identifier '{each}'"
+                )
         return {each: self.columns[each] for each in names}
 
     @property
     def _place(self) -> str:
-        return f"temp.main.{name(self.short)}" if self.temporary else ".".join(map(name, (self.database, self.schema, self.short)))
+        return (
+            f"temp.main.{name(self.short)}"
+            if self.temporary
+            else ".".join(map(name, (self.database, self.schema, self.short)))
+        )
 
     @property
     def _loads(self) -> str:

@@ -10,10 +10,9 @@ import duckdb
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.statement_type import UNKNOWN, statement_type_id
+from fakesnow.transforms.transforms import indices_to_json_extract
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
-
-from airflow_provider_raydp_spcs.local.tables.variants import variants_as_texts
 
 _casting: ContextVar[bool] = ContextVar("casting", default=False)
 """Whether aggregates of numbers cast what they are given: only where it turned out to be a text."""
@@ -72,7 +71,6 @@ class Cursor(FakeSnowflakeCursor):
     def check_db_and_schema(self, expression: Any) -> None:
         """As fakesnow does; this is where it has the statement as it was written."""
         self.statement_type = statement_type_id(expression)
-        variants_as_texts(expression)
         super().check_db_and_schema(expression)
 
     def _execute(self, transformed: Any, params: Any = None) -> None:
@@ -167,7 +165,26 @@ class Cursor(FakeSnowflakeCursor):
                     left.append(exp.NotNullColumnConstraint())
                 column.set("constraints", [exp.ColumnConstraint(kind=kind) for kind in left])
             schema.set("expressions", [part for part in schema.expressions if not _is_key(part)])
+        _open_paths(expression)
+        _compare_as_text(expression)
         return super()._transform_explode(expression)
+
+
+def _open_paths(expression: Any) -> None:
+    """Of ``variant['a']['b']`` fakesnow changes the last step only."""
+    for bracket in reversed(list(expression.find_all(exp.Bracket))):
+        if isinstance(bracket.parent, exp.Bracket):
+            bracket.replace(indices_to_json_extract(bracket))
+
+
+def _compare_as_text(expression: Any) -> None:
+    """A VARIANT's field beside a text is compared as a text; DuckDB would read the text as JSON."""
+    for comparison in expression.find_all(exp.EQ, exp.NEQ):
+        for this, other in (("this", "expression"), ("expression", "this")):
+            field, text = comparison.args[this], comparison.args[other]
+            is_field = isinstance(field, (exp.JSONExtract, exp.Bracket))
+            if is_field and isinstance(text, exp.Literal) and text.is_string:
+                comparison.set(this, exp.cast(field, "varchar"))
 
 
 def _is_key(part: Any) -> bool:

@@ -47,9 +47,7 @@ class Reading:
     errors: Sequence[FileError] = field(default_factory=tuple)
 
 
-def read_file(
-    tables: TableSession, path: Path, form: FileFormat, columns: Mapping[str, str], match: str
-) -> Reading:
+def read_file(tables: TableSession, path: Path, form: FileFormat, columns: Mapping[str, str], match: str) -> Reading:
     """Read a file.
 
     :param columns: names and DuckDB types of the columns that are wanted.
@@ -83,7 +81,13 @@ def _csv(duck: DuckDBPyConnection, path: Path, form: FileFormat, columns: Mappin
 
 
 def _error(
-    line: int, character: int | None, column: str | None, number: int, kind: str, message: str, columns: Mapping[str, str]
+    line: int,
+    character: int | None,
+    column: str | None,
+    number: int,
+    kind: str,
+    message: str,
+    columns: Mapping[str, str],
 ) -> FileError:
     if kind == "CAST":
         value = _UNREADABLE.search(message)

@@ -49,7 +49,7 @@ class StagedFiles:
 
     def open(self, tables: TableSession) -> None:
         """Let them be read."""
-        tables.duck.execute(f'CREATE OR REPLACE TEMP VIEW {name(self.name)} AS {self.select(tables)}')
+        tables.duck.execute(f"CREATE OR REPLACE TEMP VIEW {name(self.name)} AS {self.select(tables)}")
 
     def select(self, tables: TableSession) -> str:
         """DuckDB's query of them.
@@ -71,7 +71,12 @@ class StagedFiles:
 
     def _parquet(self, tables: TableSession) -> str:
         relation = self.format.parquet(self.files)
-        there = [row[0] for row in tables.duck.execute(f"DESCRIBE SELECT * EXCLUDE (filename, file_row_number) FROM {relation}").fetchall()]
+        there = [
+            row[0]
+            for row in tables.duck.execute(
+                f"DESCRIBE SELECT * EXCLUDE (filename, file_row_number) FROM {relation}"
+            ).fetchall()
+        ]
         packed = ", ".join(f"{quoted(each)}, {name(each)}" for each in there)
         columns = [f'json_object({packed}) AS "$1"']
         columns += [f"{name(key) if key in there else 'NULL'} AS {name(f'$1:{key}')}" for key in self.fields]
@@ -79,7 +84,9 @@ class StagedFiles:
 
     def _csv(self, tables: TableSession) -> str:
         relation = self.format.csv(self.files, None).removesuffix(")") + ", filename = true)"
-        there = [row[0] for row in tables.duck.execute(f"DESCRIBE SELECT * EXCLUDE (filename) FROM {relation}").fetchall()]
+        there = [
+            row[0] for row in tables.duck.execute(f"DESCRIBE SELECT * EXCLUDE (filename) FROM {relation}").fetchall()
+        ]
         columns = [f"{name(each)} AS {name(f'${number}')}" for number, each in enumerate(there, 1)]
         columns += [f"NULL::VARCHAR AS {name(f'${number}')}" for number in range(len(there) + 1, self.width + 1)]
         row = "row_number() OVER (PARTITION BY filename)"
@@ -90,7 +97,7 @@ class StagedFiles:
         return [
             f'(MAP {{{known}}})[filename] AS "METADATA$FILENAME"',
             f'{row} AS "METADATA$FILE_ROW_NUMBER"',
-            "now()::TIMESTAMP AS \"METADATA$START_SCAN_TIME\"",
+            'now()::TIMESTAMP AS "METADATA$START_SCAN_TIME"',
         ]
 
 

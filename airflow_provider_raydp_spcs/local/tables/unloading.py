@@ -79,7 +79,9 @@ class Unload:
             return RowsAnswer(columns, written, COPY)
         columns = [Column(each, "FIXED") for each in ("rows_unloaded", "input_bytes", "output_bytes")]
         total = sum(size for _, size, _ in written)
-        return RowsAnswer(columns, [[rows.num_rows, rows.nbytes if self.format.kind == "PARQUET" else total, total]], COPY)
+        return RowsAnswer(
+            columns, [[rows.num_rows, rows.nbytes if self.format.kind == "PARQUET" else total, total]], COPY
+        )
 
     def _parts(self, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         """The path of each file, and the rows in it."""
@@ -89,7 +91,11 @@ class Unload:
             yield from self._chunks(rows, "")
             return
         where = rows.column(rows.num_columns - 1)
-        inside = rows.drop_columns([rows.column_names[-1]]) if len(set(rows.column_names)) == rows.num_columns else rows.select(range(rows.num_columns - 1))
+        inside = (
+            rows.drop_columns([rows.column_names[-1]])
+            if len(set(rows.column_names)) == rows.num_columns
+            else rows.select(range(rows.num_columns - 1))
+        )
         for value in pc.unique(where).to_pylist():
             mask = pc.is_null(where) if value is None else pc.equal(where, value)
             yield from self._chunks(inside.filter(mask), "__NULL__" if value is None else str(value))

@@ -202,7 +202,9 @@ class Queries:
         text, facts = str(body.get("sqlText") or ""), session.facts
         bindings = body.get("bindings") or {}
         facts.database, facts.schema = self._engine.scope(token)
-        facts.desk = ServerDesk(self._history, query, self._transfers, session.identity, host, self.stop, asyncio.get_running_loop())
+        facts.desk = ServerDesk(
+            self._history, query, self._transfers, session.identity, host, self.stop, asyncio.get_running_loop()
+        )
         # Only the engine for tables needs the session for itself: it is one DuckDB connection.
         query.interrupt = interruptible(query.id).set
         try:

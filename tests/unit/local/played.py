@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart, Usage
 from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.images import ImageCatalogue
@@ -32,12 +32,10 @@ class Played:
         self.start, self.deaf = start, deaf
         self.code: int | None = None
         self.asked = False
+        self.cpu_seconds = 0.0
 
     def poll(self) -> int | None:
         return self.code
-
-    def pid(self) -> int | None:
-        return None
 
     def terminate(self) -> None:
         self.asked = True
@@ -46,6 +44,9 @@ class Played:
 
     def kill(self) -> None:
         self.code = 137 if self.code is None else self.code
+
+    def usage(self) -> Usage:
+        return Usage(self.cpu_seconds, 5 * 1024**2)
 
     def lacks(self, names: Mapping[str, str]) -> bool:
         del names

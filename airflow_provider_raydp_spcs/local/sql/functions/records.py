@@ -10,6 +10,7 @@ from airflow_provider_raydp_spcs.local.sql.functions.registry import Arguments, 
 from airflow_provider_raydp_spcs.local.sql.functions.status import service_of
 
 if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.services.metrics import Metric
     from airflow_provider_raydp_spcs.local.sql.registry import Context
 
 MAX_ROWS: Final = 10_000
@@ -73,7 +74,7 @@ def get_logs(context: Context, service: str) -> Rows:
     }
     rows = [
         {
-            "TIMESTAMP": _utc(moment),
+            "TIMESTAMP": utc(moment),
             "INSTANCE_ID": instance,
             "CONTAINER_NAME": container,
             "LOG": text,
@@ -81,36 +82,6 @@ def get_logs(context: Context, service: str) -> Rows:
             "RECORD_ATTRIBUTES": {"log.iostream": "stdout"},
         }
         for moment, instance, container, text in sorted(lines, key=lambda line: line[0], reverse=True)
-    ]
-    return Rows(columns, rows, "TIMESTAMP")
-
-
-@table("SPCS_GET_METRICS")
-def get_metrics(context: Context, service: str) -> Rows:
-    """What the containers of a service use at this moment."""
-    context.needs("MONITOR", "Service", service)
-    columns = {
-        "TIMESTAMP": "TIMESTAMP_NTZ",
-        "METRIC_NAME": "VARCHAR",
-        "VALUE": "FLOAT",
-        "UNIT": "VARCHAR",
-        "INSTANCE_ID": "NUMBER",
-        "CONTAINER_NAME": "VARCHAR",
-        "RESOURCE": "VARIANT",
-        "RECORD": "VARIANT",
-        "RECORD_ATTRIBUTES": "VARIANT",
-    }
-    rows = [
-        {
-            "TIMESTAMP": _utc(moment),
-            "METRIC_NAME": metric.name,
-            "VALUE": metric.value,
-            "UNIT": metric.unit,
-            "INSTANCE_ID": metric.instance_id,
-            "CONTAINER_NAME": metric.container,
-            "RECORD": {"metric": {"name": metric.name, "unit": metric.unit}, "metric_type": "gauge"},
-        }
-        for moment, metric in context.platform.views.metrics(service)
     ]
     return Rows(columns, rows, "TIMESTAMP")
 
@@ -131,7 +102,7 @@ def get_events(context: Context, service: str) -> Rows:
     }
     rows = [
         {
-            "TIMESTAMP": _utc(dt.datetime.fromisoformat(event.timestamp)),
+            "TIMESTAMP": utc(event.timestamp),
             "SEVERITY": event.severity,
             "EVENT_NAME": event.name,
             "EVENT_DETAILS": event.details,
@@ -142,6 +113,42 @@ def get_events(context: Context, service: str) -> Rows:
         for event in reversed(context.platform.views.events(service)[-MAX_ROWS:])
     ]
     return Rows(columns, rows, "TIMESTAMP")
+
+
+@table("SPCS_GET_METRICS")
+def get_metrics(context: Context, service: str) -> Rows:
+    """What was measured of a service, where its specification asks for it."""
+    context.needs("MONITOR", "Service", service)
+    columns = {
+        "TIMESTAMP": "TIMESTAMP_NTZ",
+        "METRIC_NAME": "VARCHAR",
+        "VALUE": "VARCHAR",
+        "UNIT": "VARCHAR",
+        "INSTANCE_ID": "NUMBER",
+        "CONTAINER_NAME": "VARCHAR",
+        "RESOURCE": "VARCHAR",
+        "RECORD": "VARIANT",
+        "RECORD_ATTRIBUTES": "VARIANT",
+    }
+    rows = [
+        {
+            "TIMESTAMP": utc(metric.timestamp),
+            "METRIC_NAME": metric.name,
+            "VALUE": str(metric.value),
+            "UNIT": metric.unit,
+            "INSTANCE_ID": metric.instance_id,
+            "CONTAINER_NAME": metric.container,
+            "RECORD": metric_record(metric),
+        }
+        for metric in reversed(context.platform.views.metrics(service)[-MAX_ROWS:])
+    ]
+    return Rows(columns, rows, "TIMESTAMP")
+
+
+def metric_record(metric: Metric) -> dict[str, Any]:
+    """A measurement as the event table describes it."""
+    kind = "INT" if float(metric.value).is_integer() else "DOUBLE"
+    return {"metric": {"name": metric.name, "unit": metric.unit}, "metric_type": "gauge", "value_type": kind}
 
 
 @table(
@@ -179,5 +186,8 @@ def job_history(context: Context, service: str) -> Rows:
     return Rows(columns, rows[:MAX_ROWS], "CREATED_TIME")
 
 
-def _utc(moment: dt.datetime) -> str:
+def utc(moment: dt.datetime | str) -> str:
+    """A time as a TIMESTAMP_NTZ in UTC."""
+    if isinstance(moment, str):
+        moment = dt.datetime.fromisoformat(moment)
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

@@ -59,8 +59,17 @@ class Table:
     days: int = 1
 
 
+@dataclass(frozen=True)
+class Relation:
+    """A table that is none of the engine's; its name stands where a table's does."""
+
+    answer: Callable[[Context], Rows]
+
+
 SCALARS: dict[str, Scalar] = {}
 TABLES: dict[str, Table] = {}
+RELATIONS: dict[str, Relation] = {}
+"""By full name."""
 
 
 def scalar(
@@ -82,6 +91,16 @@ def table(
 
     def register(answer: Callable[[Context, str], Rows]) -> Callable[[Context, str], Rows]:
         TABLES[name] = Table(answer, of_service, **about)
+        return answer
+
+    return register
+
+
+def relation(name: str) -> Callable[[Callable[[Context], Rows]], Callable[[Context], Rows]]:
+    """Register a :class:`Relation` by its full name."""
+
+    def register(answer: Callable[[Context], Rows]) -> Callable[[Context], Rows]:
+        RELATIONS[name] = Relation(answer)
         return answer
 
     return register

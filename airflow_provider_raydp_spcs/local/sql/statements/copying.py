@@ -91,13 +91,19 @@ class CopyIntoTable:
             rewritten = rewrite(cursor, (), context, given)
             staged = [each for each in (rewritten.sources if rewritten else []) if isinstance(each, StagedFiles)]
             if rewritten is None or len(staged) != 1:
-                raise SnowflakeFault(1011, "42601", "SQL compilation error:\nCOPY needs exactly one stage in its query.")
+                raise SnowflakeFault(
+                    1011, "42601", "SQL compilation error:\nCOPY needs exactly one stage in its query."
+                )
             others = [each for each in rewritten.sources if each is not staged[0]]
             transformation = Transformation(rewritten.sql, staged[0], others)
             text = next(each.text for each in cursor.tokens if each.text.startswith("@"))
             location = Location.of(text)
         assert location is not None  # noqa: S101 - one of the two is read
-        stage = context.catalogue.find(STAGE, full_name(location.stage, context.session, "COPY")) if _named(location) else {}
+        stage = (
+            context.catalogue.find(STAGE, full_name(location.stage, context.session, "COPY"))
+            if _named(location)
+            else {}
+        )
         form = format_of(context, (stage or {}).get("file_format") or {}, given)
         names = self.values.get("FILES")
         found = location.files(context, "COPY", self.values.get("PATTERN"), names)
@@ -205,8 +211,12 @@ class CopyFiles:
         copied = []
         for path, _ in found:
             relative = path.resolve().relative_to(origin.resolve()).as_posix()
-            inside = relative.removeprefix(self.source.path.rpartition("/")[0] if not self.source.path.endswith("/") else self.source.path)
-            place = context.files.inside(root, "/".join(each for each in (self.target.path.strip("/"), inside.lstrip("/")) if each))
+            inside = relative.removeprefix(
+                self.source.path.rpartition("/")[0] if not self.source.path.endswith("/") else self.source.path
+            )
+            place = context.files.inside(
+                root, "/".join(each for each in (self.target.path.strip("/"), inside.lstrip("/")) if each)
+            )
             place.parent.mkdir(parents=True, exist_ok=True)
             temporary = context.files.unfinished()
             try:

@@ -12,7 +12,17 @@ from airflow_provider_raydp_spcs.local.sql.scope import full_name, like_matches
 from airflow_provider_raydp_spcs.local.tables.file_formats import FileFormat
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, Column, RowsAnswer, status
 
-_SHOW = ["created_on", "name", "database_name", "schema_name", "type", "owner", "comment", "format_options", "owner_role_type"]
+_SHOW = [
+    "created_on",
+    "name",
+    "database_name",
+    "schema_name",
+    "type",
+    "owner",
+    "comment",
+    "format_options",
+    "owner_role_type",
+]
 
 
 @dataclass(frozen=True)
@@ -110,7 +120,19 @@ class ShowFileFormats:
             database, schema, name = full.split(".", 2)
             if like_matches(self.like, name):
                 options, kind = body["options"], body["options"].get("TYPE", "CSV")
-                rows.append([body["created_on"], name, database, schema, kind, body["owner"], body["comment"], json.dumps(options), "ROLE"])
+                rows.append(
+                    [
+                        body["created_on"],
+                        name,
+                        database,
+                        schema,
+                        kind,
+                        body["owner"],
+                        body["comment"],
+                        json.dumps(options),
+                        "ROLE",
+                    ]
+                )
         kinds = {"created_on": "TIMESTAMP_LTZ"}
         return RowsAnswer([Column(each, kinds.get(each, "TEXT")) for each in _SHOW], rows)
 
@@ -132,7 +154,13 @@ class DescribeFileFormat:
         columns = [Column(each) for each in ("property", "property_type", "property_value", "property_default")]
         rows = []
         for key, value in options.items():
-            kind = "List" if isinstance(value, list) else "Boolean" if str(value).upper() in ("TRUE", "FALSE") else "String"
+            kind = (
+                "List"
+                if isinstance(value, list)
+                else "Boolean"
+                if str(value).upper() in ("TRUE", "FALSE")
+                else "String"
+            )
             rows.append([key, kind, str(value) if not isinstance(value, list) else f"[{', '.join(value)}]", ""])
         return RowsAnswer(columns, rows)
 

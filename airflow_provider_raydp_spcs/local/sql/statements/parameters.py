@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
-from airflow_provider_raydp_spcs.local.sql.event_table import EVENT_TABLE
+from airflow_provider_raydp_spcs.local.sql.functions.event_table import NAME as EVENT_TABLE
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
@@ -34,7 +34,7 @@ _OF_SESSIONS: Final = {
     "WEEK_START": ("0", "NUMBER"),
 }
 """Name → default and type of the parameters that are shown though nobody set them."""
-_OF_THE_ACCOUNT: Final = {"EVENT_TABLE": (EVENT_TABLE, "STRING")}
+_OF_THE_ACCOUNT: Final = {"EVENT_TABLE": (EVENT_TABLE.lower(), "STRING")}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,11 @@ class CancelQuery:
         count = desk.cancel(self.key) if desk is not None else 0
         if self.key is None:
             return RowsAnswer([Column(_ALL)], [["Cancelled all queries." if count else "No queries to cancel."]])
-        told = f"query [{self.key}] terminated." if count else f"Identified SQL statement is not currently executing. [{self.key}]"
+        told = (
+            f"query [{self.key}] terminated."
+            if count
+            else f"Identified SQL statement is not currently executing. [{self.key}]"
+        )
         return RowsAnswer([Column(_ONE)], [[told]])
 
 

@@ -84,7 +84,9 @@ def alter(cursor: Cursor) -> Statement:
         names = p.read_unset(cursor, {"COMMENT": p.text})
         return AlterStage(name, if_exists, dict.fromkeys(names, ""))
     cursor.expect("SET")
-    return AlterStage(name, if_exists, p.read_properties(cursor, {key: PROPERTIES[key] for key in PROPERTIES if key != "URL"}))
+    return AlterStage(
+        name, if_exists, p.read_properties(cursor, {key: PROPERTIES[key] for key in PROPERTIES if key != "URL"})
+    )
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,14 @@ class DescribeStage:
         for parent, key, kind, default in _DEFAULTS:
             value = given.get(parent, {}).pop(key, default)
             rows.append([parent, key, kind, _spelled(value), default])
-        rows += [[parent, key, "String", _spelled(value), ""] for parent, rest in given.items() for key, value in rest.items()]
-        return RowsAnswer([Column(each) for each in _DESCRIBED], sorted(rows, key=lambda row: row[0] != "STAGE_FILE_FORMAT"))
+        rows += [
+            [parent, key, "String", _spelled(value), ""]
+            for parent, rest in given.items()
+            for key, value in rest.items()
+        ]
+        return RowsAnswer(
+            [Column(each) for each in _DESCRIBED], sorted(rows, key=lambda row: row[0] != "STAGE_FILE_FORMAT")
+        )
 
 
 @reads("DESC STAGE", "DESCRIBE STAGE")

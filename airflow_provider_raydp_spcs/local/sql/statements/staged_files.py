@@ -90,9 +90,7 @@ class ListFiles:
         told = prefix(stage)
         files = context.files.listing(stage, self.source.path, self.pattern)
         columns = [Column("name"), Column("size", "FIXED"), Column("md5"), Column("last_modified")]
-        return RowsAnswer(
-            columns, [[f"{told}{each.path}", each.size, each.md5, each.last_modified] for each in files]
-        )
+        return RowsAnswer(columns, [[f"{told}{each.path}", each.size, each.md5, each.last_modified] for each in files])
 
 
 def _location_and_pattern(cursor: Cursor) -> tuple[Location, str | None]:

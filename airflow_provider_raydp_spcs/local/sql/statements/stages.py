@@ -99,7 +99,9 @@ def stored(values: dict[str, Any], context: Context) -> dict[str, Any]:
         found["file_format"] = values["FILE_FORMAT"]
     if "COPY_OPTIONS" in values:
         switches = {"TRUE": True, "FALSE": False}
-        found["copy_options"] = {key: switches.get(str(value).upper(), value) for key, value in values["COPY_OPTIONS"].items()}
+        found["copy_options"] = {
+            key: switches.get(str(value).upper(), value) for key, value in values["COPY_OPTIONS"].items()
+        }
     if "ENCRYPTION" in values:
         found["encryption"] = str(values["ENCRYPTION"].get("TYPE", "SNOWFLAKE_FULL"))
     return found
