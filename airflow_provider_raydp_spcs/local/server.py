@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import fcntl
 import json
-import logging
 import os
 import socket
 import sys
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_raydp_spcs.container_engine import ContainerEngineError
 from airflow_provider_raydp_spcs.local import bridge
+from airflow_provider_raydp_spcs.local.discreet_log import set_up_log
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError, SnowflakeFault
 from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.local.runtimes.choice import PROCESS, RUNTIMES, engine_of, make_runtime
@@ -80,9 +80,7 @@ def main() -> None:
     parser.add_argument("--session-seconds", type=float, default=SESSION_SECONDS)
     parser.add_argument("--token-seconds", type=float, default=SERVICE_SECONDS)
     given = parser.parse_args()
-    for name in ("fakesnow.server", "httpx"):  # they log statements and addresses, whose texts may hold secrets
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    set_up_log()
     try:
         serve(Options(**vars(given)))
     except (LocalSnowflakeError, ContainerEngineError) as error:
@@ -126,6 +124,7 @@ def serve(options: Options) -> None:
             served,
             ssl_certfile=str(made.server),
             access_log=False,
+            log_config=None,  # uvicorn's own handlers would write the messages of errors
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=5,

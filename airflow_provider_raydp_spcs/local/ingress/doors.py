@@ -61,6 +61,7 @@ class Ingress:
         config = uvicorn.Config(
             proxy_app(service, endpoint, targets, self._gate),
             ssl_certfile=str(self._certificate),
+            log_config=None,  # uvicorn's own handlers would write the messages of errors
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -28,6 +30,9 @@ def is_batch(bindings: Bindings) -> bool:
 
 def rows(bindings: Bindings) -> list[tuple[Any, ...]]:
     """The rows of a batch."""
+    columns = [each["value"] for each in bindings.values()]
+    if not all(name.isdigit() for name in bindings) or len({len(each) if isinstance(each, list) else -1 for each in columns}) > 1:
+        raise SnowflakeFault(391918, "22000", "Bad request: each bind variable of a batch needs as many values.")
     ordered = [bindings[name] for name in _in_order(bindings)]
     return list(zip(*([_value(each["type"], value) for value in each["value"]] for each in ordered), strict=True))
 
@@ -70,6 +75,18 @@ def _in_order(bindings: Bindings) -> list[str]:
 
 
 def _value(kind: str, value: Any) -> Any:
+    """A value in Python's type.
+
+    :raises SnowflakeFault: 100038, it is none of its type.
+    """
+    try:
+        return _read(kind, value)
+    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError):
+        noun = "Numeric" if kind in ("FIXED", "REAL") else kind.capitalize()
+        raise SnowflakeFault(100038, "22018", f"{noun} value '{value}' is not recognized") from None
+
+
+def _read(kind: str, value: Any) -> Any:
     from fakesnow.converter import from_binding
 
     if value is None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+
+if TYPE_CHECKING:
+    from sqlglot.errors import SqlglotError
 
 logger = logging.getLogger(__name__)
 _COMPILE: Final = "SQL compilation error:\n"
@@ -36,9 +39,12 @@ _DUCK: Final = {
 def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
     """The answer for a failure in the engine for tables; what it cannot do at all is called unsupported."""
     from snowflake.connector.errors import Error
+    from sqlglot.errors import SqlglotError
 
     if isinstance(error, Error):
         return _of_fakesnow(error)
+    if isinstance(error, SqlglotError):
+        return _unreadable_statement(error)
     name = type(error).__name__
     text = str(error).split("\n")[0]
     if name == "ConstraintException":
@@ -51,6 +57,14 @@ def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
     return SnowflakeFault(
         2, "0A000", f"Unsupported feature '{words[:60]}' (of the local Snowflake's engine for tables)."
     )
+
+
+def _unreadable_statement(error: SqlglotError) -> SnowflakeFault:
+    """What sqlglot cannot read: where it stumbled, if it says so."""
+    where = next(iter(getattr(error, "errors", ())), {})
+    line, position, token = where.get("line") or 1, where.get("col") or 0, where.get("highlight") or "<EOF>"
+    text = f"{_COMPILE}syntax error line {line} at position {position} unexpected '{token}'."
+    return SnowflakeFault(1003, "42000", text)
 
 
 def _of_fakesnow(error: Exception) -> SnowflakeFault:

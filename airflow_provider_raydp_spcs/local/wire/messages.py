@@ -27,6 +27,11 @@ async def body_of(request: Request) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def mapping(given: object) -> dict[str, Any]:
+    """A JSON object, empty for anything else."""
+    return {str(key): value for key, value in given.items()} if isinstance(given, dict) else {}
+
+
 def success(data: object) -> JSONResponse:
     """The answer of a route that did what it was asked."""
     return JSONResponse({"data": data, "code": None, "message": None, "success": True})

@@ -29,7 +29,7 @@ from airflow_provider_raydp_spcs.local.wire.answers import (
 )
 from airflow_provider_raydp_spcs.local.wire.desk import ServerDesk
 from airflow_provider_raydp_spcs.local.wire.history import History, Query, Result
-from airflow_provider_raydp_spcs.local.wire.messages import body_of, success
+from airflow_provider_raydp_spcs.local.wire.messages import body_of, mapping, success
 from airflow_provider_raydp_spcs.local.wire.rendering import (
     fault_json,
     many_json,
@@ -78,6 +78,7 @@ class Queries:
 
         :param key: the client's id of its request.
         """
+        body = {**body, "bindings": _checked(body.get("bindings")), "parameters": mapping(body.get("parameters"))}
         query = self._history.start(session.facts.user, key, str(body.get("sqlText") or ""), session.facts)
         query.task = asyncio.create_task(self._run(query, token, session, body, host))
         return query
@@ -260,6 +261,18 @@ def _left(bindings: dict[str, Any], used: frozenset[int]) -> dict[str, Any]:
         return bindings
     kept = [bindings[key] for key in sorted(bindings, key=int) if int(key) not in used]
     return {str(number): each for number, each in enumerate(kept, 1)}
+
+
+def _checked(given: object) -> dict[str, Any]:
+    """Values of marks in the form that everybody behind this relies on.
+
+    :raises SnowflakeFault: 391918, they have another.
+    """
+    found = mapping(given)
+    right = all(isinstance(each, dict) and isinstance(each.get("type"), str) and "value" in each for each in found.values())
+    if not right or (given and not isinstance(given, dict)):
+        raise SnowflakeFault(391918, "22000", "Bad request: each bind variable needs a type and a value.")
+    return found
 
 
 def _in_order(bindings: dict[str, Any]) -> list[object]:

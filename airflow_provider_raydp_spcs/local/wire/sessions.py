@@ -18,7 +18,7 @@ from airflow_provider_raydp_spcs.local.security.access import Access
 from airflow_provider_raydp_spcs.local.security.sign_in import SESSION_SECONDS, Identity, SignIn
 from airflow_provider_raydp_spcs.local.tables.engine import Engine
 from airflow_provider_raydp_spcs.local.wire.answers import SessionFacts
-from airflow_provider_raydp_spcs.local.wire.messages import body_of, success
+from airflow_provider_raydp_spcs.local.wire.messages import body_of, mapping, success
 
 MASTER_FACTOR: Final = 4
 """A master token is good for so many times as long as the session tokens that it renews."""
@@ -86,9 +86,9 @@ class Sessions:
 
     async def login(self, request: Request) -> JSONResponse:
         """Let a client in: a session, its token and its master token."""
-        data = (await body_of(request)).get("data") or {}
+        data = mapping((await body_of(request)).get("data"))
         query = request.query_params
-        given = dict(data.get("SESSION_PARAMETERS") or {})
+        given = mapping(data.get("SESSION_PARAMETERS"))
         wanted = Wanted(
             query.get("roleName"), query.get("databaseName"), query.get("schemaName"), query.get("warehouse"), given
         )

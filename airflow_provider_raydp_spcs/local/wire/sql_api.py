@@ -19,7 +19,7 @@ from starlette.routing import Route
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn
 from airflow_provider_raydp_spcs.local.wire.history import History, Query
-from airflow_provider_raydp_spcs.local.wire.messages import body_of
+from airflow_provider_raydp_spcs.local.wire.messages import body_of, mapping
 from airflow_provider_raydp_spcs.local.wire.queries import Queries
 from airflow_provider_raydp_spcs.local.wire.sessions import Session, Sessions, Wanted
 from airflow_provider_raydp_spcs.local.wire.sql_api_rows import result_set
@@ -129,7 +129,7 @@ class SqlApi:
 
 
 def _wanted(body: dict[str, Any]) -> Wanted:
-    parameters = dict(body.get("parameters") or {})
+    parameters = mapping(body.get("parameters"))
     if body.get("timeout") is not None:
         parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = int(body["timeout"])
     names = {key: str(body[key]) for key in ("role", "database", "schema", "warehouse") if body.get(key)}
@@ -138,10 +138,10 @@ def _wanted(body: dict[str, Any]) -> Wanted:
 
 def _as_connector(body: dict[str, Any], text: str) -> dict[str, Any]:
     """The request as a connector would have sent it."""
-    given = {str(key).upper(): value for key, value in dict(body.get("parameters") or {}).items()}
+    given = {str(key).upper(): value for key, value in mapping(body.get("parameters")).items()}
     count = given.get("MULTI_STATEMENT_COUNT")
     parameters = {} if count is None else {"MULTI_STATEMENT_COUNT": int(count)}
-    return {"sqlText": text, "bindings": dict(body.get("bindings") or {}), "parameters": parameters}
+    return {"sqlText": text, "bindings": body.get("bindings"), "parameters": parameters}
 
 
 def _handle(query: Query) -> dict[str, Any]:
