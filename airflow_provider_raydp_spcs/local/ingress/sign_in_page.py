@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, quote
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 LetIn = Callable[[str, str], str | None]
 """User and password → a token, or None."""
@@ -69,7 +70,7 @@ def is_foreign(connection: HTTPConnection) -> bool:
     return origin is not None and origin != f"https://{connection.headers.get('host')}"
 
 
-def sign_in_routes(let_in: LetIn, user: str) -> list[Route]:
+def sign_in_routes(let_in: LetIn, user: str) -> list[BaseRoute]:
     """The page and what it posts to, and the way out.
 
     :param let_in: checks a password.
@@ -95,7 +96,12 @@ def sign_in_routes(let_in: LetIn, user: str) -> list[Route]:
         reply.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
         return reply
 
+    async def show_handshake(socket: WebSocket) -> None:
+        # Some clients follow a redirect with a handshake; they are to learn that this is a page.
+        await socket.send_denial_response(_page("/", user))
+
     return [
+        WebSocketRoute(LOGIN, show_handshake),
         Route(LOGIN, show, methods=["GET"]),
         Route(LOGIN, enter, methods=["POST"]),
         Route(LOGOUT, leave, methods=["GET"]),

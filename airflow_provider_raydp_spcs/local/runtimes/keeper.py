@@ -1,6 +1,6 @@
 """Keeps one container's processes: started by path, standard library only, so that it is up in milliseconds.
 
-``keeper.py [--stage <folder>]… <command> …`` runs the command and exits as it does; on the folders of stage mounts it
+``keeper.py [--stage <folder> | --read-only <folder>]… <command> …`` runs the command and exits as it does; on the folders of stage mounts it
 refuses what stages cannot take (``stage_guard.py``). Its standard input is a pipe from the server:
 
 - ``T``: the command gets SIGTERM, and everything left is killed 30 s later;
@@ -31,11 +31,12 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 def main(words: list[str]) -> int:
     """Run the command and keep its processes; answer its exit code."""
-    stages, command = [], words
-    while command[:1] == ["--stage"]:
-        stages.append(command[1])
+    folders: dict[str, list[str]] = {"--stage": [], "--read-only": []}
+    command = words
+    while command[:1] and command[0] in folders:
+        folders[command[0]].append(command[1])
         command = command[2:]
-    guard = _guard(stages)
+    guard = _guard(folders["--stage"], folders["--read-only"])
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -57,16 +58,16 @@ def main(words: list[str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _guard(stages: list[str]) -> StageGuard | None:
+def _guard(stages: list[str], read_only: list[str]) -> StageGuard | None:
     """Who answers the kernel's questions about stage mounts, where there are any."""
-    if not stages:
+    if not (stages or read_only):
         return None
     # By its file's name: this file is started by its path, as no part of a package.
     from stage_guard import StageGuard  # type: ignore[import-not-found]
 
     guard: StageGuard | None = None
     try:
-        guard = StageGuard(stages)
+        guard = StageGuard(stages, read_only)
     except OSError as error:
         sys.stdout.write(f"stage mounts take what the real ones refuse: {error}\n")
         sys.stdout.flush()

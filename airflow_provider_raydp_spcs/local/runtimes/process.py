@@ -137,7 +137,9 @@ class _Process:
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".old"))
-        stages = [word for path in start.stages for word in ("--stage", str(start.mounts[path]))]
+        stages = []
+        for path in start.stages:
+            stages += ["--read-only" if path in start.read_only else "--stage", str(start.mounts[path])]
         program = shutil.which(command[0], path=environment["PATH"]) or command[0]
         with log.open("ab") as file:
             self._keeper = subprocess.Popen(

@@ -5,6 +5,7 @@ Used by ``keeper.py`` and imported from beside it: standard library only.
 A stage mount is an ordinary folder here, so the kernel has to ask before a container's process changes one in a way that
 a stage cannot take (seccomp user notification, Linux 5.5). A filter in the kernel lets everything else pass, so only
 few calls cost anything: opening a file to write without emptying it, writing at a position, setting a length, links.
+Where a container may only read a stage, every call that could change it is asked about.
 
 Not seen: seeking back in a file that is being written, and then writing on.
 """
@@ -20,59 +21,83 @@ import fcntl
 import os
 import platform
 import struct
-from collections.abc import Callable
+from collections.abc import Iterable
 
 _ARCHITECTURES = {"x86_64": (0xC000003E, 317), "aarch64": (0xC00000B7, 277)}
 """Machine → its number for the kernel, and that of the call ``seccomp``."""
-_CALLS = {
-    "x86_64": {
-        "open": 2,
-        "openat": 257,
-        "pwrite64": 18,
-        "pwritev": 296,
-        "pwritev2": 328,
-        "truncate": 76,
-        "ftruncate": 77,
-        "link": 86,
-        "linkat": 265,
-        "symlink": 88,
-        "symlinkat": 266,
-    },
-    "aarch64": {
-        "openat": 56,
-        "pwrite64": 68,
-        "pwritev": 70,
-        "pwritev2": 287,
-        "truncate": 45,
-        "ftruncate": 46,
-        "linkat": 37,
-        "symlinkat": 36,
-    },
+_POSITIONS = {
+    "x86_64": {"pwrite64": 18, "pwritev": 296, "pwritev2": 328, "ftruncate": 77},
+    "aarch64": {"pwrite64": 68, "pwritev": 70, "pwritev2": 287, "ftruncate": 46},
 }
+"""Calls on an open file."""
+_OPENING = {"x86_64": {"open": 2, "openat": 257}, "aarch64": {"openat": 56}}
+_REFUSED = {
+    "x86_64": {"truncate": 76, "link": 86, "linkat": 265, "symlink": 88, "symlinkat": 266},
+    "aarch64": {"truncate": 45, "linkat": 37, "symlinkat": 36},
+}
+"""Calls that no stage takes."""
+_CHANGING = {
+    "x86_64": {
+        "creat": 85,
+        "mkdir": 83,
+        "mkdirat": 258,
+        "rmdir": 84,
+        "unlink": 87,
+        "unlinkat": 263,
+        "rename": 82,
+        "renameat": 264,
+        "renameat2": 316,
+    },
+    "aarch64": {"mkdirat": 34, "unlinkat": 35, "renameat": 38, "renameat2": 276},
+}
+"""Calls that a stage takes, unless it may only be read."""
+_HERE = -100
+_PATHS = {
+    "open": ((_HERE, 0),),
+    "openat": ((0, 1),),
+    "truncate": ((_HERE, 0),),
+    "link": ((_HERE, 1),),
+    "linkat": ((2, 3),),
+    "symlink": ((_HERE, 1),),
+    "symlinkat": ((1, 2),),
+    "creat": ((_HERE, 0),),
+    "mkdir": ((_HERE, 0),),
+    "mkdirat": ((0, 1),),
+    "rmdir": ((_HERE, 0),),
+    "unlink": ((_HERE, 0),),
+    "unlinkat": ((0, 1),),
+    "rename": ((_HERE, 0), (_HERE, 1)),
+    "renameat": ((0, 1), (2, 3)),
+    "renameat2": ((0, 1), (2, 3)),
+}
+"""Which arguments of a call are a path that it changes, and the folder that a relative one starts from."""
 _FLAGS_AT = {"open": 1, "openat": 2}
-"""Which argument has the flags."""
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _ASK = 0x7FFF0000, 0x7FC00000
+_WRITES = os.O_WRONLY | os.O_RDWR
 _PR_SET_NO_NEW_PRIVS, _SET_FILTER, _NEW_LISTENER = 38, 1, 8
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _QUESTION = struct.Struct("=QIIiIQ6Q")
 _ANSWER = struct.Struct("=QqiI")
 _CONTINUE = 1
-_AT_FDCWD = -100
 _MAX_PATH = 4096
 
 
 class StageGuard:
     """Answers the kernel's questions, for this process and all below it.
 
-    :param folders: of stage mounts.
+    :param stages: folders of stage mounts.
+    :param read_only: those that may only be read.
     :raises OSError: this kernel cannot ask.
     """
 
-    def __init__(self, folders: list[str]) -> None:
-        self._folders = tuple(os.path.realpath(folder).rstrip("/") + "/" for folder in folders)
-        self._names = {number: name for name, number in _CALLS.get(platform.machine(), {}).items()}
-        self._listener = _install(platform.machine())
+    def __init__(self, stages: Iterable[str], read_only: Iterable[str] = ()) -> None:
+        self._stages, self._read_only = _real(stages), _real(read_only)
+        machine = platform.machine()
+        tables = [_POSITIONS, _OPENING, _REFUSED, *([_CHANGING] if self._read_only else [])]
+        calls = {name: number for table in tables for name, number in table.get(machine, {}).items()}
+        self._names = {number: name for name, number in calls.items()}
+        self._listener = _install(machine, calls, asks_often=bool(self._read_only))
 
     def fileno(self) -> int:
         """What to wait for."""
@@ -84,48 +109,46 @@ class StageGuard:
         with contextlib.suppress(OSError):
             fcntl.ioctl(self._listener, _RECEIVE, question)
             number, process, _, call, _, _, *arguments = _QUESTION.unpack(question)
-            refused = self._refuses(self._names.get(call, ""), process, arguments)
-            error, flags = (-errno.EOPNOTSUPP, 0) if refused else (0, _CONTINUE)
-            fcntl.ioctl(self._listener, _SEND, bytearray(_ANSWER.pack(number, 0, error, flags)))
+            error = 0
+            with contextlib.suppress(OSError, KeyError):  # it is gone, or its call will fail by itself
+                error = self._refusal(self._names[call], process, arguments)
+            fcntl.ioctl(self._listener, _SEND, bytearray(_ANSWER.pack(number, 0, -error, 0 if error else _CONTINUE)))
 
-    def _refuses(self, call: str, process: int, arguments: list[int]) -> bool:
-        try:
-            return _RULES[call](self, process, arguments)
-        except (OSError, KeyError):
-            return False  # it is gone, or will fail by itself
-
-    def _has(self, path: str) -> bool:
-        """Whether a path is on a stage."""
-        # The name itself may be a link, but not one that this lets anybody make on a stage.
-        return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)).startswith(self._folders)
-
-    def _refuses_opening(self, path: str, flags: int) -> bool:
-        real = os.path.realpath(path)
-        if not real.startswith(self._folders):
-            return False
+    def _refusal(self, call: str, process: int, arguments: list[int]) -> int:
+        """The error that a call gets; 0 for none."""
+        if call not in _PATHS:
+            file, position = _file(process, arguments[0]), arguments[1 if call == "ftruncate" else 3]
+            if not file.startswith(self._stages):
+                return 0
+            in_order = position == 0 if call == "ftruncate" else position == os.path.getsize(file)
+            return 0 if in_order else errno.EOPNOTSUPP
+        paths = [
+            _path(process, folder if folder == _HERE else arguments[folder], arguments[path])
+            for folder, path in _PATHS[call]
+        ]
+        flags = arguments[_FLAGS_AT[call]] if call in _FLAGS_AT else None
+        if flags is not None and not flags & (_WRITES | os.O_CREAT | os.O_TRUNC):
+            return 0
+        # An opened link leads on; other calls are about the name itself.
+        real = [os.path.realpath(path) if flags is not None else _named(path) for path in paths]
+        if any(path.startswith(self._read_only) for path in real):
+            return errno.EROFS
+        if not any(path.startswith(self._stages) for path in real):
+            return 0
+        if flags is None:
+            return errno.EOPNOTSUPP if call in _REFUSED["x86_64"] else 0
         # Without emptying it, a file can only be written whole where nothing is in it yet.
-        return bool(flags & os.O_APPEND) or (os.path.isfile(real) and os.path.getsize(real) > 0)
-
-    def _refuses_position(self, file: str, position: int) -> bool:
-        return self._has(file) and position != os.path.getsize(file)
-
-    def _refuses_length(self, file: str, length: int) -> bool:
-        return self._has(file) and length != 0
+        empties = flags & (os.O_TRUNC | os.O_EXCL)
+        kept = not empties and os.path.isfile(real[0]) and os.path.getsize(real[0]) > 0
+        return errno.EOPNOTSUPP if flags & _WRITES and (flags & os.O_APPEND or kept) else 0
 
 
-_RULES: dict[str, Callable[[StageGuard, int, list[int]], bool]] = {
-    "open": lambda guard, pid, a: guard._refuses_opening(_path(pid, _AT_FDCWD, a[0]), a[1]),
-    "openat": lambda guard, pid, a: guard._refuses_opening(_path(pid, a[0], a[1]), a[2]),
-    "pwrite64": lambda guard, pid, a: guard._refuses_position(_file(pid, a[0]), a[3]),
-    "pwritev": lambda guard, pid, a: guard._refuses_position(_file(pid, a[0]), a[3]),
-    "pwritev2": lambda guard, pid, a: guard._refuses_position(_file(pid, a[0]), a[3]),
-    "truncate": lambda guard, pid, a: guard._refuses_length(_path(pid, _AT_FDCWD, a[0]), a[1]),
-    "ftruncate": lambda guard, pid, a: guard._refuses_length(_file(pid, a[0]), a[1]),
-    "link": lambda guard, pid, a: guard._has(_path(pid, _AT_FDCWD, a[1])),
-    "linkat": lambda guard, pid, a: guard._has(_path(pid, a[2], a[3])),
-    "symlink": lambda guard, pid, a: guard._has(_path(pid, _AT_FDCWD, a[1])),
-    "symlinkat": lambda guard, pid, a: guard._has(_path(pid, a[1], a[2])),
-}
+def _real(folders: Iterable[str]) -> tuple[str, ...]:
+    return tuple(os.path.realpath(folder).rstrip("/") + "/" for folder in folders)
+
+
+def _named(path: str) -> str:
+    return os.path.join(os.path.realpath(os.path.dirname(path.rstrip("/"))), os.path.basename(path.rstrip("/")))
 
 
 def _file(process: int, descriptor: int) -> str:
@@ -147,16 +170,16 @@ def _path(process: int, folder: int, address: int) -> str:
     if text.startswith("/"):
         return text
     descriptor = ctypes.c_int32(folder).value
-    start = os.readlink(f"/proc/{process}/cwd") if descriptor == _AT_FDCWD else _file(process, descriptor)
+    start = os.readlink(f"/proc/{process}/cwd") if descriptor == _HERE else _file(process, descriptor)
     return os.path.join(start, text)
 
 
-def _install(machine: str) -> int:
+def _install(machine: str, calls: dict[str, int], *, asks_often: bool) -> int:
     """Give this process the filter; answer the descriptor on which the kernel asks."""
     if machine not in _ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no filter for {machine}")
     architecture, seccomp = _ARCHITECTURES[machine]
-    steps = _program(architecture, _CALLS[machine])
+    steps = _program(architecture, calls, asks_often=asks_often)
     code = b"".join(struct.pack("=HBBI", *step) for step in steps)
     buffer = ctypes.create_string_buffer(code)
     program = struct.pack("@HP", len(steps), ctypes.addressof(buffer))
@@ -168,19 +191,22 @@ def _install(machine: str) -> int:
     return listener
 
 
-def _program(architecture: int, calls: dict[str, int]) -> list[tuple[int, int, int, int]]:
+def _program(architecture: int, calls: dict[str, int], *, asks_often: bool) -> list[tuple[int, int, int, int]]:
     """The filter: a step is what to do, how many steps to skip if so and if not so, and a value."""
     steps = [(_LOAD, 0, 0, 4), (_IF_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _ALLOW), (_LOAD, 0, 0, 0)]
     for name, number in calls.items():
         then = [(_RETURN, 0, 0, _ASK)]
         if name in _FLAGS_AT:
-            then = [
-                (_LOAD, 0, 0, 16 + 8 * _FLAGS_AT[name]),
-                (_IF_ANY_BIT, 3, 0, os.O_APPEND),
-                (_IF_ANY_BIT, 0, 1, os.O_WRONLY | os.O_RDWR),
-                (_IF_ANY_BIT, 0, 1, os.O_TRUNC | os.O_EXCL),
-                (_RETURN, 0, 0, _ALLOW),
-                (_RETURN, 0, 0, _ASK),
-            ]
+            flags = (_LOAD, 0, 0, 16 + 8 * _FLAGS_AT[name])
+            if asks_often:
+                then = [flags, (_IF_ANY_BIT, 1, 0, _WRITES | os.O_CREAT | os.O_TRUNC)]
+            else:
+                then = [
+                    flags,
+                    (_IF_ANY_BIT, 0, 2, _WRITES),
+                    (_IF_ANY_BIT, 2, 0, os.O_APPEND),
+                    (_IF_ANY_BIT, 0, 1, os.O_TRUNC | os.O_EXCL),
+                ]
+            then += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ASK)]
         steps += [(_IF_EQUAL, 0, len(then), number), *then]
     return [*steps, (_RETURN, 0, 0, _ALLOW)]

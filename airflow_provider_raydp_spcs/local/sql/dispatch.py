@@ -66,11 +66,14 @@ class Dispatcher:
         if found is not None:
             written, used = found.sql, used | {left[number - 1] for number in found.used}
         current = replace_current(written, self._facts(session)) or written
-        if current is text and answer is None:
-            return None
-        keeps = not isinstance(answer, RewriteAnswer) or answer.keeps_bindings
-        sources = found.sources if found else ()
-        return RewriteAnswer(current, keeps_bindings=keeps, sources=sources, used=frozenset(used))
+        if current is text:
+            return answer
+        return RewriteAnswer(
+            current,
+            keeps_bindings=answer is None or answer.keeps_bindings,
+            sources=found.sources if found else (),
+            used=frozenset(used),
+        )
 
     def _secondary(self, session: SessionFacts) -> str:
         is_all = session.secondary_roles == "ALL" and not session.is_restricted

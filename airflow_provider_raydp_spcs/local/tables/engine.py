@@ -22,10 +22,9 @@ class Engine:
     def __init__(self, databases: Path) -> None:
         from fakesnow.instance import FakeSnow
 
-        from airflow_provider_raydp_spcs.local.tables.mends import mend_aggregates, mend_copies, mend_timestamps
+        from airflow_provider_raydp_spcs.local.tables.mends import mend_aggregates, mend_timestamps
 
         mend_timestamps()
-        mend_copies()
         mend_aggregates()
         self._instance = FakeSnow(db_path=databases, create_schema_on_connect=False)
         self._databases = databases

@@ -247,7 +247,8 @@ class _Target:
     def has_loaded(self, tables: TableSession, file: StagedFile) -> bool:
         """Whether the file was loaded as it is now; one that was written since counts as another."""
         sql = f"SELECT max(LAST_LOAD_TIME::TIMESTAMPTZ) FROM {self._loads} WHERE FILE_NAME = ? AND TABLE_NAME = ? AND SCHEMA_NAME = ? AND STATUS = 'LOADED'"
-        last = (tables.duck.execute(sql, [str(file.path), self.short, self.schema]).fetchone() or (None,))[0]
+        # All of it: what is left of a result keeps the connection from other work.
+        ((last,),) = tables.duck.execute(sql, [str(file.path), self.short, self.schema]).fetchall()
         return last is not None and last.timestamp() >= file.path.stat().st_mtime
 
     def insert(self, tables: TableSession, columns: list[str], rows: pa.Table) -> None:

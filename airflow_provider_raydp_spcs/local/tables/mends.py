@@ -225,28 +225,3 @@ def mend_timestamps() -> None:
         return pa.StructArray.from_arrays(made.flatten(), fields=list(made.type), mask=pc.is_null(whole))
 
     arrow.timestamp_to_sf_struct = with_nulls
-
-
-def mend_copies() -> None:
-    """COPY INTO loads file by file; a server that is killed meanwhile must have loaded all of them or none."""
-    import fakesnow.cursor
-
-    original = fakesnow.cursor.copy_into
-    if original.__module__ == __name__:
-        return
-
-    def copy_into(connection: Any, *args: Any, **kwargs: Any) -> str:
-        try:
-            connection.execute("BEGIN TRANSACTION")
-        except duckdb.TransactionException:
-            return str(original(connection, *args, **kwargs))  # the client's own transaction has all of it
-        try:
-            sql = str(original(connection, *args, **kwargs))
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute(sql)  # the answer's rows
-        return sql
-
-    fakesnow.cursor.copy_into = copy_into

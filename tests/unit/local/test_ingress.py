@@ -248,6 +248,13 @@ async def test_websockets_are_refused_as_requests_are(
         assert (await client.get(f"http://{address}/x", headers=handshake)).status_code == status
 
 
+async def test_a_websocket_that_follows_to_the_sign_in_page_gets_the_page() -> None:
+    async with ingress() as address:
+        with pytest.raises(websockets.InvalidStatus) as caught:
+            await websockets.connect(f"ws://{address}/x", proxy=None)
+    assert caught.value.response.status_code == 200
+
+
 async def test_a_websocket_lives_as_long_as_messages_pass() -> None:
     async with (
         ingress(idle=1) as address,

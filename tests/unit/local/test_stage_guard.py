@@ -40,7 +40,7 @@ ALLOWED = {
     "rename": "os.replace('old', 'new')",
     "remove": "os.remove('old')",
     "folders": "os.makedirs('a/b')",
-    "shell": "subprocess.run('echo x > new; cat old; cp old newer; mv newer newest', shell=True, check=True)",
+    "commands": "subprocess.run('echo x > new; cat old; cp old newer; mv newer newest', shell=True, check=True)",
     "python": "subprocess.run([sys.executable, '-c', 'print(1)'], check=True)",
 }
 SCRIPT = """
@@ -55,11 +55,11 @@ except subprocess.CalledProcessError as error:
 """
 
 
-def attempt(text: str, folder: Path, stage: Path, link: Path) -> int:
+def attempt(text: str, folder: Path, stage: Path, link: Path, how: str = "--stage") -> int:
     folder.mkdir(exist_ok=True)
     (folder / "old").write_bytes(b"old")
     script = SCRIPT.format(attempt=text)
-    command = [keeper.__file__, "--stage", str(stage), sys.executable, "-c", script, str(link)]
+    command = [keeper.__file__, how, str(stage), sys.executable, "-c", script, str(link)]
     with subprocess.Popen(
         [sys.executable, "-S", "-E", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=folder
     ) as kept:
@@ -88,6 +88,28 @@ def test_a_stage_takes(what: str, tmp_path: Path) -> None:
     stage = tmp_path / "stage"
     stage.mkdir()
     assert attempt(ALLOWED[what], stage, stage, tmp_path / "link") == 0
+
+
+CHANGES = [each for each in ALLOWED if each not in ("read", "commands", "python")]
+
+
+@pytest.mark.parametrize("what", [*CHANGES, *REFUSED])
+def test_a_stage_that_may_only_be_read_is_not_changed(what: str, tmp_path: Path) -> None:
+    stage = tmp_path / "stage"
+    stage.mkdir()
+    text = {**REFUSED, **ALLOWED}[what]
+    code = attempt(text, stage, stage, tmp_path / "link", "--read-only")
+    assert code == (95 if what == "shell" else errno.EROFS)
+    assert [path.name for path in stage.iterdir()] == ["old"]
+    assert (stage / "old").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("what", ["read", "python"])
+def test_a_stage_that_may_only_be_read_is_read(what: str, tmp_path: Path) -> None:
+    stage = tmp_path / "stage"
+    stage.mkdir()
+    assert attempt(ALLOWED[what], stage, stage, tmp_path / "link", "--read-only") == 0
+    assert attempt(ALLOWED["folders"], tmp_path, stage, tmp_path / "link", "--read-only") == 0
 
 
 def test_a_machine_without_a_filter_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
