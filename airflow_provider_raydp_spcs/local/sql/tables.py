@@ -65,6 +65,10 @@ _TABLES: Final = {
     "network rules": "created_on:t name database_name schema_name owner comment type mode entries_in_valuelist:n owner_role_type",
     "image repositories": "created_on:t name database_name schema_name repository_url owner owner_role_type comment encryption",
     "streamlits": "created_on:t name database_name schema_name title owner comment query_warehouse url_id owner_role_type",
+    "stages": (
+        "created_on:t name database_name schema_name url has_credentials has_encryption_key owner comment region type cloud "
+        "notification_channel storage_integration endpoint owner_role_type directory_enabled"
+    ),
     "images": "created_on image_name tags digest image_path",
     "parameters": "key value default level description type",
 }

@@ -9,7 +9,7 @@ from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
-from airflow_provider_raydp_spcs.local.sql.scope import like_matches
+from airflow_provider_raydp_spcs.local.sql.scope import like_matches, unquoted
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
@@ -38,7 +38,7 @@ class CreatePool:
         context.needs("CREATE COMPUTE POOL", ACCOUNT)
         return status(
             context.platform.pools.create(
-                self.name, self.values, context.session.role, if_not_exists=self.if_not_exists
+                unquoted(self.name), self.values, context.session.role, if_not_exists=self.if_not_exists
             )
         )
 

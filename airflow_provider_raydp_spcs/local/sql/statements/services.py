@@ -10,7 +10,7 @@ from airflow_provider_raydp_spcs.local.errors import unsupported
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
-from airflow_provider_raydp_spcs.local.sql.scope import full_name
+from airflow_provider_raydp_spcs.local.sql.scope import full_name, unquoted
 from airflow_provider_raydp_spcs.local.sql.spec_sources import Source, read_source
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
@@ -48,7 +48,7 @@ class CreateService:
     values: dict[str, Any]
 
     def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "CREATE SERVICE")
+        name = unquoted(full_name(self.name, context.session, "CREATE SERVICE"))
         context.needs_to_create(_KIND, name)
         context.needs("USAGE", "Compute pool", self.pool)
         check_properties(context, self.values)
