@@ -202,8 +202,10 @@ def mend_aggregates() -> None:
     def without_cast(expression: Any) -> Any:
         argument = getattr(expression, "this", None)
         made = original(expression)
-        if not _casting.get() and getattr(expression, "this", None) is not argument:
-            expression.set("this", argument)
+        call = made.this if isinstance(made, exp.Alias) and made is not expression else made
+        cast = getattr(call, "this", None)
+        if not _casting.get() and isinstance(cast, exp.TryCast) and cast is not argument and isinstance(call, type(expression)):
+            call.set("this", cast.this)
         return made
 
     transforms.numeric_agg_implicit_cast = without_cast

@@ -73,7 +73,8 @@ def test_arrow_and_pandas_come_back_with_their_types(sql: Sql) -> None:
 def test_whole_numbers_stay_whole(sql: Sql) -> None:
     sql("CREATE OR REPLACE TABLE S (A INT, T VARCHAR)")
     sql("INSERT INTO S VALUES (9007199254740993, '1'), (1, '2')")
-    assert sql("SELECT SUM(A), SUM(T) FROM S") == [(9007199254740994, 3.0)]
+    assert sql("SELECT SUM(A) FROM S") == [(9007199254740994,)]
+    assert sql("SELECT SUM(T) FROM S") == [(3.0,)]
 
 
 def test_a_statement_runs_on_its_own(sql: Sql) -> None:
@@ -121,13 +122,20 @@ def test_many_statements_in_one_request(sql: Sql) -> None:
     assert sql("SELECT MAX(A) FROM M") == [(3,)]
 
 
+def same(found: Any, value: Any) -> bool:
+    """Whether a value came back; some go as texts, for so the connector itself binds them."""
+    if isinstance(value, float):
+        return float(found) == value
+    return bytes(found) == value if isinstance(value, bytes) else found == value or str(found) == str(value)
+
+
 @pytest.mark.parametrize("value", [1, -(10**20), 1.5, Decimal("12.34"), "it's; ? %s", None, True, dt.date(2020, 2, 29), b"\x00\xff"])
 def test_binds_in_both_styles(sql: Sql, environment: dict[str, str], value: Any) -> None:
     with connect(environment, paramstyle="qmark") as marks:
         (found,) = marks.cursor().execute("SELECT ?", (value,)).fetchone()
-        assert found == value or (isinstance(value, bytes) and bytes(found) == value) or float(found) == value
+        assert same(found, value)
     (found,) = sql("SELECT %s", (value,))[0]
-    assert found == value or (isinstance(value, bytes) and bytes(found) == value) or float(found) == value
+    assert same(found, value)
 
 
 def test_names_and_rows_are_bound(environment: dict[str, str]) -> None:
@@ -146,12 +154,12 @@ def test_names_and_rows_are_bound(environment: dict[str, str]) -> None:
 def test_earlier_results_are_tables(sql: Sql) -> None:
     cursor = sql.connection.cursor()
     cursor.execute("SHOW COMPUTE POOLS")
-    cursor.execute("SHOW ROLES LIKE 'PUBLIC'")
+    cursor.execute("SHOW STAGES LIKE 'RAYDP_ARTIFACTS'")
     shown = cursor.sfqid
     assert sql("SELECT LAST_QUERY_ID()") == [(shown,)]
-    assert sql("SELECT \"name\" FROM TABLE(RESULT_SCAN(LAST_QUERY_ID(-2)))") == [("PUBLIC",)]
+    assert sql("SELECT \"name\" FROM TABLE(RESULT_SCAN(LAST_QUERY_ID(-2)))") == [("RAYDP_ARTIFACTS",)]
     sql("CREATE OR REPLACE TABLE KEPT AS SELECT \"name\" AS NAME FROM TABLE(RESULT_SCAN(%s))", (shown,))
-    assert sql("SELECT NAME FROM KEPT") == [("PUBLIC",)]
+    assert sql("SELECT NAME FROM KEPT") == [("RAYDP_ARTIFACTS",)]
 
 
 def test_a_statement_that_takes_too_long_is_stopped(sql: Sql) -> None:

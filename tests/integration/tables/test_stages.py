@@ -40,6 +40,7 @@ def test_put_takes_globs_quotes_and_compression(sql: Sql, stage: str, folder: Pa
     assert sql(f"PUT file://{folder}/z.csv.gz {stage}")[0][4:7] == ("GZIP", "GZIP", "UPLOADED")
     assert names(sql, stage) == [*(f"st/in/part {number}.csv.gz" for number in range(3)), "st/part 1.csv", "st/z.csv.gz"]
     down = folder / "down"
+    down.mkdir()
     assert [row[2] for row in sql(f"GET {stage}/in 'file://{down}/' PATTERN = '.*part 0.*'")] == ["DOWNLOADED"]
     assert gzip.decompress((down / "part 0.csv.gz").read_bytes()) == b"changed\n"
 
