@@ -77,6 +77,9 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
         """DuckDB refuses at once what Snowflake refuses once LOCK_TIMEOUT has passed, and its refusal has no number."""
         connection: Any = self._conn
         self._place_temporary(transformed)
+        for default in transformed.find_all(exp.DefaultColumnConstraint):
+            if isinstance(default.this, exp.Alias):  # a sequence's next value, which fakesnow gives a column's name
+                default.set("this", default.this.this)
         begins = isinstance(transformed, exp.Transaction) and connection._in_transaction
         if begins:
             # Snowflake's BEGIN inside a transaction changes nothing.
