@@ -250,13 +250,11 @@ class Supervisor:
             container,
             image,
             folders=self._folders,
-            facts=self._around.facts,
+            around=self._around,
             names=names_for(record, self._fleet.services.values()),
             own_names=names_of(record),
             family=instance_family(self._fleet.pools.get(record.pool).instance_family),
             token=self._around.issue_token(record.full_name, record.owner),
-            stage_folder=self._around.stage_folder,
-            may_write=self._around.may_write,
         )
         job = record.job
         if job is not None:
