@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.sql.registry import Context
 
 NAME: Final = "SNOWFLAKE.TELEMETRY.EVENTS"
-"""The table that accounts have from the beginning."""
+"""The table that accounts have from the beginning; there is a view of it, too."""
 _VARIANTS: Final = ["TRACE", "RESOURCE", "RESOURCE_ATTRIBUTES", "SCOPE", "SCOPE_ATTRIBUTES"]
 COLUMNS: Final = {
     "TIMESTAMP": "TIMESTAMP_NTZ",
@@ -27,6 +27,7 @@ COLUMNS: Final = {
 }
 
 
+@relation(f"{NAME}_VIEW")
 @relation(NAME)
 def events(context: Context) -> Rows:
     """The latest rows of those services that the role sees."""
@@ -52,6 +53,8 @@ def _of(context: Context, service: dict[str, Any], name: str) -> Iterator[dict[s
 
     def row(kind: str, moment: Any, instance: int | None, container: str | None, **more: Any) -> dict[str, Any]:
         where = {"snow.service.instance": instance, "snow.service.container.name": container}
+        if container is not None:
+            where["snow.service.container.instance"] = instance
         told = {key: str(value) for key, value in where.items() if value is not None}
         return {"TIMESTAMP": utc(moment), "RECORD_TYPE": kind, "RESOURCE_ATTRIBUTES": {**about, **told}, **more}
 
