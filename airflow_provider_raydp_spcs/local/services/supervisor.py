@@ -188,6 +188,8 @@ class Supervisor:
             return
         self._sampled = time.monotonic()
         for service in self._fleet.services.values():
+            if service.deleting:  # its pool may be gone
+                continue
             pool = self._fleet.pools.get(service.record.pool)
             self._metrics.sample(service, instance_family(pool.instance_family))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.sql.functions.records import MAX_ROWS, metric_record, utc
 from airflow_provider_raydp_spcs.local.sql.functions.registry import Rows, relation
 
@@ -35,7 +37,8 @@ def events(context: Context) -> Rows:
     for service in context.platform.views.services():
         name = f"{service['database_name']}.{service['schema_name']}.{service['name']}"
         if service["status"] != "DELETING" and context.sees("Service", name):
-            rows += _of(context, service, name)
+            with contextlib.suppress(SnowflakeFault):  # it was dropped meanwhile
+                rows += _of(context, service, name)
     rows.sort(key=lambda row: str(row["TIMESTAMP"]), reverse=True)
     return Rows(COLUMNS, rows[:MAX_ROWS], "TIMESTAMP")
 
