@@ -31,9 +31,9 @@ def already_exists(name: str) -> SnowflakeFault:
     return SnowflakeFault(2002, "42710", f"SQL compilation error:\nObject '{name}' already exists.")
 
 
-def syntax_error(position: int, token: str) -> SnowflakeFault:
+def syntax_error(position: int, token: str, line: int = 1) -> SnowflakeFault:
     """The text cannot be read from here on."""
-    text = f"SQL compilation error:\nsyntax error line 1 at position {position} unexpected '{token}'."
+    text = f"SQL compilation error:\nsyntax error line {line} at position {position} unexpected '{token}'."
     return SnowflakeFault(1003, "42000", text)
 
 

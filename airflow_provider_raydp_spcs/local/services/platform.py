@@ -9,6 +9,7 @@ from airflow_provider_raydp_spcs.local.services.container_start import Folders
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.job_desk import JobDesk
 from airflow_provider_raydp_spcs.local.services.pool_desk import PoolDesk
+from airflow_provider_raydp_spcs.local.services.rows import image_digest
 from airflow_provider_raydp_spcs.local.services.service_desk import ServiceDesk
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
 from airflow_provider_raydp_spcs.local.services.views import Views
@@ -81,7 +82,7 @@ class Platform:
             {
                 "image_name": each.name,
                 "tags": each.tag,
-                "digest": each.digest,
+                "digest": each.digest or image_digest(f"/{folder}/{each.name}:{each.tag}"),
                 "image_path": f"/{folder}/{each.name}:{each.tag}",
             }
             for each in self._around.images.listing(folder)

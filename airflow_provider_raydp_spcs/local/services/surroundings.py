@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_provider_raydp_spcs.local.security.sign_in import ORGANISATION
 from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts
 from airflow_provider_raydp_spcs.local.services.images import Images
 from airflow_provider_raydp_spcs.local.services.names import domain
@@ -35,4 +36,4 @@ class Surroundings:
     @property
     def registry(self) -> str:
         """The host of the image registry."""
-        return self.images.registry or f"{self.facts.account.lower()}.registry.snowflakecomputing.com"
+        return self.images.registry or f"{ORGANISATION}-{self.facts.account}.registry.snowflakecomputing.com".lower()

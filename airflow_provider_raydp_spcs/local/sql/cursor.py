@@ -45,7 +45,7 @@ class Cursor:
 
     def __init__(self, text: str, bindings: Sequence[object] = ()) -> None:
         try:
-            self.source = quote_locations(text)
+            self._text, self.source = text, quote_locations(text)
             tokens = tokens_of(self.source)
         except SqlglotError as error:
             raise syntax_error(0, text[:20]) from error
@@ -77,9 +77,18 @@ class Cursor:
     def fault(self) -> SnowflakeFault:
         """A syntax error at this position."""
         if self.at_end:
-            return syntax_error(self._tokens[-1].end + 1 if self._tokens else 0, "<EOF>")
+            line, position = self._place(self._tokens[-1].end + 1 if self._tokens else 0)
+            return syntax_error(position, "<EOF>", line)
         token = self._tokens[self._index]
-        return syntax_error(token.start, token.text[:60])
+        line, position = self._place(token.start)
+        return syntax_error(position, token.text[:60], line)
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        """Line and position in the text as it was sent, of an offset in the text with quoted locations."""
+        before = self.source[:offset]
+        while offset and quote_locations(self._text[:offset]) != before:
+            offset -= 1
+        return self._text.count("\n", 0, offset) + 1, offset - self._text.rfind("\n", 0, offset) - 1
 
     def take(self, *words: str) -> bool:
         """Go past these words if they come next, in any case."""

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.sql.registry import Context
 
 _BEFORE_NAMES: Final = frozenset({"FROM", "INTO", "JOIN", "UPDATE", "TABLE", "VIEW", "USING"})
+_LISTS: Final = frozenset({"FROM", "USING"})
+_AFTER_LISTS: Final = frozenset(
+    {"WHERE", "GROUP", "ORDER", "HAVING", "QUALIFY", "LIMIT", "SELECT", "SET", "UNION", "WHEN"}
+)
 _NO_NAMES: Final = frozenset({"TABLE", "IF", "LATERAL", "SELECT", "VALUES", "SET", "ALL", "INTO", "FROM"})
 
 
@@ -30,8 +34,18 @@ def check_mentions(tokens: Sequence[Token], context: Context) -> None:
 
 
 def _names(tokens: Sequence[Token]) -> Iterator[list[str]]:
+    lists = [False]  # whether a comma begins another table, for each parenthesis that is open
     for index, token in enumerate(tokens[:-1]):
-        if token.text.upper() in _BEFORE_NAMES and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
+        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
+            continue
+        word = token.text.upper()
+        if token.token_type is TokenType.L_PAREN:
+            lists.append(False)
+        elif token.token_type is TokenType.R_PAREN:
+            lists = lists[:-1] or [False]
+        elif (first := word.partition(" ")[0]) in _LISTS | _AFTER_LISTS:
+            lists[-1] = first in _LISTS
+        if word in _BEFORE_NAMES or (lists[-1] and token.token_type is TokenType.COMMA):
             parts = _name(tokens, index + 1)
             if parts:
                 yield parts

@@ -58,7 +58,7 @@ def unquoted(name: str) -> str:
 class Scope:
     """What ``IN …`` of a SHOW narrows it to.
 
-    :param kind: ``ACCOUNT``, ``DATABASE``, ``SCHEMA``, or empty for what is current.
+    :param kind: ``ACCOUNT``, ``DATABASE``, ``SCHEMA``, or empty: the current database, else the account.
     :param name: of the database or schema; None for the current one.
     """
 
@@ -69,7 +69,7 @@ class Scope:
         """Whether an object's full name is inside."""
         if self.kind == "ACCOUNT" or (not self.kind and session.database is None):
             return True
-        if self.kind == "DATABASE" or (not self.kind and session.schema is None):
+        if self.kind in ("DATABASE", ""):
             return full.startswith(f"{self.name or session.database}.")
         database, _, schema = (self.name or f"{session.database}.{session.schema}").rpartition(".")
         return full.startswith(f"{database or session.database}.{schema}.")

@@ -52,6 +52,11 @@ _TABLES: Final = {
         "has_mfa has_pat has_federated_workload_authentication is_from_organization_user"
     ),
     "user": "property value default description",
+    "secrets": "created_on:t name schema_name database_name owner comment secret_type oauth_scopes owner_role_type",
+    "secret": (
+        "created_on:t name schema_name database_name owner comment secret_type username oauth_scopes "
+        "oauth_refresh_token_expiry_time integration_name"
+    ),
     "access tokens": (
         "name user_name role_restriction expires_at:t status comment created_on:t created_by mins_to_bypass_required_network_policy:n"
     ),
@@ -60,6 +65,10 @@ _TABLES: Final = {
     "network rules": "created_on:t name database_name schema_name owner comment type mode entries_in_valuelist:n owner_role_type",
     "image repositories": "created_on:t name database_name schema_name repository_url owner owner_role_type comment encryption",
     "streamlits": "created_on:t name database_name schema_name title owner comment query_warehouse url_id owner_role_type",
+    "stages": (
+        "created_on:t name database_name schema_name url has_credentials has_encryption_key owner comment region type cloud "
+        "notification_channel storage_integration endpoint owner_role_type directory_enabled"
+    ),
     "images": "created_on image_name tags digest image_path",
     "parameters": "key value default level description type",
 }

@@ -20,6 +20,7 @@ class Engine:
     """
 
     def __init__(self, databases: Path) -> None:
+        from fakesnow import macros
         from fakesnow.instance import FakeSnow
 
         from airflow_provider_raydp_spcs.local.tables.mends import mend_aggregates, mend_timestamps
@@ -27,6 +28,8 @@ class Engine:
         mend_timestamps()
         mend_aggregates()
         self._instance = FakeSnow(db_path=databases, create_schema_on_connect=False)
+        # Sessions without a current database use these functions of fakesnow too.
+        self._instance.duck_conn.execute(macros.creation_sql("memory"))
         self._databases = databases
         self._sessions: dict[str, TableSession] = {}
         own = [self._connect(file.stem) for file in sorted(databases.glob("*.db"))]

@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, syntax_error
 
 if TYPE_CHECKING:
     from sqlglot.errors import SqlglotError
@@ -22,6 +22,13 @@ _MISSING_COLUMN: Final = re.compile(
 )
 _EXISTS: Final = re.compile(r'with name "?([^" ]+)"? already exists')
 _UNREADABLE: Final = re.compile(r"Could not convert string ['\"](.*?)['\"] to '?(\w+)")
+_STOPPED: Final = re.compile(r"Line (\d+), Col: (\d+)\.")
+_AT_OR_NEAR: Final = re.compile(r'syntax error at or near "([^"]+)"')
+_VERBS: Final = frozenset(
+    "ALTER BEGIN CALL COMMENT COMMIT COPY CREATE DECLARE DELETE DESC DESCRIBE DROP EXECUTE EXPLAIN GET GRANT INSERT LIST LS "
+    "MERGE PUT REMOVE REVOKE RM ROLLBACK SELECT SET SHOW START TRUNCATE UNDROP UNSET UPDATE USE VALUES WITH".split()
+)
+"""Words with which statements begin."""
 _DUCK: Final = {
     "InterruptException": (604, "57014", "SQL execution canceled"),
     "OutOfMemoryException": (300005, "XX000", "The statement needs more memory than the local Snowflake has."),
@@ -42,7 +49,7 @@ def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
     from sqlglot.errors import SqlglotError
 
     if isinstance(error, Error):
-        return _of_fakesnow(error)
+        return _of_fakesnow(error, sql)
     if isinstance(error, SqlglotError):
         return _unreadable_statement(error)
     name = type(error).__name__
@@ -51,7 +58,7 @@ def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
         return _constraint(text)
     if name in _DUCK:
         number, state, wording = _DUCK[name]
-        return _reworded(number, state, wording or text)
+        return _reworded(number, state, wording or text, sql)
     logger.warning("the engine for tables cannot run a statement", exc_info=error)
     words = " ".join(sql.split()[:4])
     return SnowflakeFault(
@@ -67,13 +74,13 @@ def _unreadable_statement(error: SqlglotError) -> SnowflakeFault:
     return SnowflakeFault(1003, "42000", text)
 
 
-def _of_fakesnow(error: Exception) -> SnowflakeFault:
+def _of_fakesnow(error: Exception, sql: str) -> SnowflakeFault:
     number = getattr(error, "errno", None) or 1003
     text = str(getattr(error, "raw_msg", None) or getattr(error, "msg", None) or error)
-    return _reworded(max(int(number), 1), str(getattr(error, "sqlstate", None) or "42000"), text)
+    return _reworded(max(int(number), 1), str(getattr(error, "sqlstate", None) or "42000"), text, sql)
 
 
-def _reworded(number: int, state: str, text: str) -> SnowflakeFault:
+def _reworded(number: int, state: str, text: str, sql: str) -> SnowflakeFault:
     if "Interrupted" in text:
         return SnowflakeFault(604, "57014", "SQL execution canceled")
     if found := _MISSING_FUNCTION.search(text):
@@ -91,8 +98,29 @@ def _reworded(number: int, state: str, text: str) -> SnowflakeFault:
         return SnowflakeFault(2002, "42710", f"{_COMPILE}Object '{found[1].rstrip('!')}' already exists.")
     if found := _UNREADABLE.search(text):
         return unreadable(found[1], found[2])
+    if number == 1003 and (wrong := _unexpected(text, sql)) is not None:
+        return wrong
     text = re.sub(r"^\w+ Error: ", _COMPILE, text)
     return SnowflakeFault(number, state, text)
+
+
+def _unexpected(text: str, sql: str) -> SnowflakeFault | None:
+    """A syntax error, where the reader that stopped tells it: sqlglot by the last column of a token, DuckDB by the token."""
+    first = re.match(r"\s*(\w+)", sql)
+    if first and first[1].upper() not in _VERBS:
+        return syntax_error(first.start(1), first[1])
+    if found := _STOPPED.search(text):
+        line, end = int(found[1]), int(found[2])
+        lines = sql.split("\n")
+        token = re.search(r"(\w+|\S)\Z", lines[line - 1][:end]) if line <= len(lines) else None
+        return syntax_error(token.start() if token else end, token[0] if token else "<EOF>", line)
+    if found := _AT_OR_NEAR.search(text):
+        at = re.search(rf"(?<!\w){re.escape(found[1])}(?!\w)", sql, re.IGNORECASE)
+        line, position = (
+            (sql.count("\n", 0, at.start()) + 1, at.start() - sql.rfind("\n", 0, at.start()) - 1) if at else (1, 0)
+        )
+        return syntax_error(position, found[1], line)
+    return None
 
 
 def unreadable(value: str, duckdb_type: str) -> SnowflakeFault:

@@ -21,9 +21,10 @@ _TYPES: Final = {
     "time": "TIMESTAMP_LTZ",
     "ntz": "TIMESTAMP_NTZ",
     "variant": "VARIANT",
+    "moment": "/TIMESTAMP_.+/",  # which one is not in the reference
 }
 _KEYS: Final = frozenset(
-    {"part", "run", "role", "with", "columns", "row", "rows", "only", "status", "error", "until", "why"}
+    {"part", "run", "role", "with", "columns", "row", "rows", "only", "among", "status", "error", "until", "why"}
 )
 
 
@@ -40,7 +41,7 @@ class Row:
 
     def __post_init__(self) -> None:
         unknown = set(self.body) - _KEYS
-        judged = set(self.body) & {"columns", "row", "rows", "only", "status", "error"}
+        judged = set(self.body) & {"columns", "row", "rows", "only", "among", "status", "error"}
         if unknown or not judged or not self.body.get("part") or not self.body.get("run"):
             msg = f"row {self.number} of {self.table} has unknown keys {sorted(unknown)}, or judges nothing: {dict(self.body)}"
             raise ValueError(msg)
@@ -100,9 +101,12 @@ def differences(row: Row, answer: Answer) -> list[str]:
     names = [name for name, _ in answer.columns]
     if "rows" in body:
         found += _compare("row", body["rows"], [list(each) for each in answer.rows])
+    shown = [dict(zip(names, each, strict=True)) for each in answer.rows]
+    for one in body.get("among", ()):
+        if not any(all(key in each and _same(value, each[key]) for key, value in one.items()) for each in shown):
+            found.append(f"there is no {one}, only these: {shown}")
     if "row" in body or "only" in body:
         expected = [body["row"]] if "row" in body else body["only"]
-        shown = [dict(zip(names, each, strict=True)) for each in answer.rows]
         if len(shown) != len(expected):
             found.append(f"{len(expected)} rows expected, these came: {shown}")
         for one, other in zip(expected, shown, strict=False):

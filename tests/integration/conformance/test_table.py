@@ -5,7 +5,8 @@ of which the last is judged, and says
 
 - ``part``: where in the reference the expectation stands;
 - ``columns``: name and type of each, in order; a name without a type is a text;
-- ``row`` or ``only``: some fields of the one row, or of all of them; ``rows``: every field of every row;
+- ``row`` or ``only``: some fields of the one row, or of all of them; ``among``: of some of them, in any order; ``rows``: every
+  field of every row;
 - ``status``: the one text that DDL answers; ``error``: number, SQLSTATE and message;
 - ``role``: who runs it, by default RAYDP_SIS_ROLE; ``with``: values for ``?``; ``until``: it may take a while;
 - ``why``: what is behind it, where that is not plain.
@@ -106,6 +107,10 @@ def test_the_table_is_large_and_cites_the_reference() -> None:
         ({"row": {"a": "/x.*/"}}, Answer([("a", "TEXT")], [[None]]), 1),
         ({"row": {"z": None}}, Answer([("a", "TEXT")], [["xyz"]]), 1),
         ({"only": []}, Answer([("a", "TEXT")], [["xyz"]]), 1),
+        ({"among": [{"a": "y"}]}, Answer([("a", "TEXT")], [["x"], ["y"]]), 0),
+        ({"among": [{"a": "z"}]}, Answer([("a", "TEXT")], [["x"], ["y"]]), 1),
+        ({"columns": "a:moment"}, Answer([("a", "TIMESTAMP_TZ")]), 0),
+        ({"columns": "a:moment"}, Answer([("a", "TEXT")]), 1),
         ({"rows": [[1, None]]}, Answer([("a", "FIXED"), ("b", "TEXT")], [[1, ""]]), 1),
         ({"error": [2003, "02000", "/.*gone.*/"]}, Answer(error=(2003, "02000", "it is gone")), 0),
         ({"error": [2003, "02000", "gone"]}, Answer(error=(2002, "42S02", "it is gone")), 3),

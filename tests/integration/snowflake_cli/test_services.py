@@ -24,6 +24,7 @@ ENDPOINTS = """
   endpoints:
   - {name: web, port: 8000, public: true}
   - {name: inside, port: 9000, protocol: TCP}
+  platformMonitor: {metricConfig: {groups: [system, system_limits, status]}}
 """
 PROJECT = """
 definition_version: 2
@@ -121,6 +122,8 @@ def test_its_metrics(snow: Snow, service: str) -> None:
     metrics = of(snow, "metrics", service, "--container-name", "main", "--instance-id", "0")
     found = {row["METRIC NAME"]: float(row["METRIC VALUE"]) for row in metrics}
     assert found["container.memory.usage"] > 0
+    assert found["container.memory.requested"] == 0.5 * 1024**3
+    assert (found["container.cpu.limit"], found["container.restarts"]) == (1, 0)
     since = of(snow, "metrics", service, "--container-name", "main", "--instance-id", "0", "--since", "1 hour")
     assert {row["CONTAINER NAME"] for row in since} == {"main"}
 

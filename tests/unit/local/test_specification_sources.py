@@ -188,7 +188,7 @@ def test_describe_shows_the_specification_normalised(account: Account) -> None:
     )
     account.rows(f"CREATE SERVICE A IN COMPUTE POOL P FROM SPECIFICATION $${text}$$")
     shown = account.one("DESCRIBE SERVICE A")["spec"]
-    assert shown.startswith('---\nspec:\n  containers:\n    - name: "main"\n      image: "local.registry.')
+    assert shown.startswith('---\nspec:\n  containers:\n    - name: "main"\n      image: "localorg-local.registry.')
     assert '      sha256: "@sha256:' in shown
     assert "          port: 8000" not in shown
     whole = yaml.safe_load(shown)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_raydp_spcs.local.errors import invalid_value
 from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
@@ -21,6 +23,9 @@ _ON_ACCOUNT = {
     "Integration": "CREATE EXTERNAL ACCESS INTEGRATION",
 }
 """The right on the account that makes each of the others."""
+_SIZES = {"XSMALL": "X-Small", "SMALL": "Small", "MEDIUM": "Medium", "LARGE": "Large", "XLARGE": "X-Large"}
+"""As they are shown."""
+_HOST_PORT = re.compile(r"[\w.-]+(:(\d+))?")
 _RULE: dict[str, p.Reader] = {"MODE": p.value, "TYPE": p.value, "VALUE_LIST": Cursor.texts, "COMMENT": p.text}
 _INTEGRATION: dict[str, p.Reader] = {
     "ALLOWED_NETWORK_RULES": Cursor.names,
@@ -61,6 +66,7 @@ class CreateObject:
             full = full_name(rule, context.session, "CREATE INTEGRATION")
             context.needs("USAGE", "Network rule", full)
             context.catalogue.get("Network rule", full)
+        _check_hosts(self.values)
         body = {**self.values, "owner": context.session.role}
         catalogue = context.catalogue
         new = catalogue.create(self.kind, name, body, replace=self.replace, if_not_exists=self.if_not_exists)
@@ -68,6 +74,16 @@ class CreateObject:
         if not new:
             return status(f"{short} already exists, statement succeeded.")
         return status(f"{self.kind} {short} successfully created.")
+
+
+def _check_hosts(values: dict[str, Any]) -> None:
+    """Hosts of a network rule have no wildcards, and only some ports (SPCS reference, part 7)."""
+    for host in values.get("VALUE_LIST", ()) if values.get("TYPE", "").upper() == "HOST_PORT" else ():
+        found = _HOST_PORT.fullmatch(host)
+        port = int(found[2] or 443) if found else 0
+        if port not in (22, 80, 443) and not 1024 <= port <= 65535:
+            msg = f"invalid value '{host[:80]}' for property 'VALUE_LIST'; allowed is host[:port], the port 22, 80, 443 or 1024 to 65535"
+            raise invalid_value(msg)
 
 
 @dataclass(frozen=True)
@@ -237,7 +253,9 @@ def _details(kind: str, body: dict[str, Any]) -> dict[str, Any]:
             **common,
             "state": "SUSPENDED" if body.get("INITIALLY_SUSPENDED") else "STARTED",
             "type": "STANDARD",
-            "size": body.get("WAREHOUSE_SIZE", "X-Small"),
+            "size": _SIZES.get(
+                str(body.get("WAREHOUSE_SIZE", "XSMALL")).upper().replace("-", ""), body.get("WAREHOUSE_SIZE")
+            ),
             "auto_suspend": int(body.get("AUTO_SUSPEND", 600)),
             "auto_resume": "true" if body.get("AUTO_RESUME", True) else "false",
         }

@@ -9,15 +9,17 @@ from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
-from airflow_provider_raydp_spcs.local.sql.scope import like_matches
+from airflow_provider_raydp_spcs.local.sql.scope import like_matches, unquoted
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _KIND = "Compute pool"
 _DONE = "Statement executed successfully."
+MOST_NODES = 1000
+"""Of one pool; more than any account has by default (SPCS reference 1.6)."""
 _PROPERTIES: dict[str, p.Reader] = {
-    "MIN_NODES": p.at_least(1, "MIN_NODES"),
-    "MAX_NODES": p.at_least(1, "MAX_NODES"),
+    "MIN_NODES": p.at_least(1, "MIN_NODES", MOST_NODES),
+    "MAX_NODES": p.at_least(1, "MAX_NODES", MOST_NODES),
     "INSTANCE_FAMILY": p.value,
     "AUTO_RESUME": Cursor.boolean,
     "INITIALLY_SUSPENDED": Cursor.boolean,
@@ -38,7 +40,7 @@ class CreatePool:
         context.needs("CREATE COMPUTE POOL", ACCOUNT)
         return status(
             context.platform.pools.create(
-                self.name, self.values, context.session.role, if_not_exists=self.if_not_exists
+                unquoted(self.name), self.values, context.session.role, if_not_exists=self.if_not_exists
             )
         )
 

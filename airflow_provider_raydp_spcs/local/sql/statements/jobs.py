@@ -8,16 +8,16 @@ from typing import Any, Final
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
-from airflow_provider_raydp_spcs.local.sql.scope import full_name
+from airflow_provider_raydp_spcs.local.sql.scope import full_name, unquoted
 from airflow_provider_raydp_spcs.local.sql.spec_sources import Source
-from airflow_provider_raydp_spcs.local.sql.statements.services import check_properties, read_placed
+from airflow_provider_raydp_spcs.local.sql.statements.services import MOST_INSTANCES, check_properties, read_placed
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _VERB: Final = "EXECUTE JOB SERVICE"
 _PROPERTIES: dict[str, p.Reader] = {
     "NAME": Cursor.name,
     "ASYNC": Cursor.boolean,
-    "REPLICAS": p.at_least(1, "REPLICAS"),
+    "REPLICAS": p.at_least(1, "REPLICAS", MOST_INSTANCES),
     "QUERY_WAREHOUSE": Cursor.name,
     "COMMENT": p.text,
     "EXTERNAL_ACCESS_INTEGRATIONS": Cursor.names,
@@ -32,7 +32,7 @@ class ExecuteJob:
 
     def run(self, context: Context) -> Answer:
         jobs = context.platform.jobs
-        name = full_name(self.values.get("NAME") or jobs.new_name(), context.session, _VERB)
+        name = unquoted(full_name(self.values.get("NAME") or jobs.new_name(), context.session, _VERB))
         context.needs_to_create("Service", name)
         context.needs("USAGE", "Compute pool", self.pool)
         check_properties(context, self.values)

@@ -10,16 +10,18 @@ from airflow_provider_raydp_spcs.local.errors import unsupported
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
-from airflow_provider_raydp_spcs.local.sql.scope import full_name
+from airflow_provider_raydp_spcs.local.sql.scope import full_name, unquoted
 from airflow_provider_raydp_spcs.local.sql.spec_sources import Source, read_source
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _KIND = "Service"
 _DONE = "Statement executed successfully."
+MOST_INSTANCES = 1000
+"""Of one service or job on this machine; the real Snowflake documents no limit."""
 _SET: dict[str, p.Reader] = {
-    "MIN_INSTANCES": p.at_least(1, "MIN_INSTANCES"),
-    "MAX_INSTANCES": p.at_least(1, "MAX_INSTANCES"),
-    "MIN_READY_INSTANCES": p.at_least(0, "MIN_READY_INSTANCES"),
+    "MIN_INSTANCES": p.at_least(1, "MIN_INSTANCES", MOST_INSTANCES),
+    "MAX_INSTANCES": p.at_least(1, "MAX_INSTANCES", MOST_INSTANCES),
+    "MIN_READY_INSTANCES": p.at_least(0, "MIN_READY_INSTANCES", MOST_INSTANCES),
     "AUTO_RESUME": Cursor.boolean,
     "AUTO_SUSPEND_SECS": p.at_least(0, "AUTO_SUSPEND_SECS"),
     "EXTERNAL_ACCESS_INTEGRATIONS": Cursor.names,
@@ -48,7 +50,7 @@ class CreateService:
     values: dict[str, Any]
 
     def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "CREATE SERVICE")
+        name = unquoted(full_name(self.name, context.session, "CREATE SERVICE"))
         context.needs_to_create(_KIND, name)
         context.needs("USAGE", "Compute pool", self.pool)
         check_properties(context, self.values)

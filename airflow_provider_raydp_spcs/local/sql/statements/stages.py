@@ -10,14 +10,11 @@ from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.options import format_of, read_options
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
-from airflow_provider_raydp_spcs.local.sql.scope import full_name, like_matches
+from airflow_provider_raydp_spcs.local.sql.scope import Scope, full_name, read_scope
 from airflow_provider_raydp_spcs.local.sql.stage_locations import STAGE, Location
-from airflow_provider_raydp_spcs.local.wire.answers import (
-    Answer,
-    Column,
-    RowsAnswer,
-    status,
-)
+from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
+from airflow_provider_raydp_spcs.local.sql.tables import answer_of
+from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 __all__ = ["PROPERTIES", "Location", "stored"]
 _KIND = STAGE
@@ -29,25 +26,6 @@ PROPERTIES: dict[str, p.Reader] = {
     "COMMENT": p.text,
     "URL": p.text,
 }
-_SHOW = [
-    "created_on",
-    "name",
-    "database_name",
-    "schema_name",
-    "url",
-    "has_credentials",
-    "has_encryption_key",
-    "owner",
-    "comment",
-    "region",
-    "type",
-    "cloud",
-    "notification_channel",
-    "storage_integration",
-    "endpoint",
-    "owner_role_type",
-    "directory_enabled",
-]
 
 
 @dataclass(frozen=True)
@@ -159,13 +137,14 @@ def drop(cursor: Cursor) -> Statement:
 
 @dataclass(frozen=True)
 class ShowStages:
-    like: str | None
+    filters: ShowFilters
+    scope: Scope
 
     def run(self, context: Context) -> Answer:
         rows = []
         for full, body in context.catalogue.all(_KIND):
             database, schema, name = full.split(".", 2)
-            if like_matches(self.like, name) and context.sees(_KIND, full):
+            if self.scope.holds(full, context.session) and context.sees(_KIND, full):
                 values = {
                     "created_on": body["created_on"],
                     "name": name,
@@ -180,12 +159,14 @@ class ShowStages:
                     "owner_role_type": "ROLE",
                     "directory_enabled": "Y" if body.get("directory") else "N",
                 }
-                rows.append([values.get(column) for column in _SHOW])
-        return RowsAnswer([Column(name) for name in _SHOW], rows)
+                rows.append(values)
+        return answer_of("stages", self.filters.apply(rows))
 
 
 @reads("SHOW STAGES")
 def show(cursor: Cursor) -> Statement:
-    like = cursor.text() if cursor.take("LIKE") else None
-    cursor.rest()  # IN …: every stage of the account is shown
-    return ShowStages(like)
+    filters = read_filters(cursor)
+    scope = read_scope(cursor)
+    filters = read_filters(cursor, filters)
+    cursor.end()
+    return ShowStages(filters, scope)
