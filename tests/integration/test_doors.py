@@ -145,11 +145,11 @@ def test_a_user_who_is_shut_out_is_out_at_once(environment: dict[str, str]) -> N
 class Client:
     """A client that speaks Snowflake's protocol by hand, to do what connectors never do."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        trust = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
-        self.http = httpx.Client(base_url=f"https://127.0.0.1:{environment['SNOWFLAKE_PORT']}", verify=trust)
+    def __init__(self, environment: dict[str, str], password: str = PASSWORD) -> None:
+        self.trust = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
+        self.http = httpx.Client(base_url=f"https://127.0.0.1:{environment['SNOWFLAKE_PORT']}", verify=self.trust)
         self.tokens: dict[str, Any] = self.post(
-            "/session/v1/login-request", {"data": {"LOGIN_NAME": "ANN", "PASSWORD": PASSWORD}}
+            "/session/v1/login-request", {"data": {"LOGIN_NAME": "ANN", "PASSWORD": password}}
         )["data"]
 
     def post(self, path: str, body: object = None, token: str = "") -> dict[str, Any]:

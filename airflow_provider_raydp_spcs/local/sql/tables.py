@@ -52,6 +52,11 @@ _TABLES: Final = {
         "has_mfa has_pat has_federated_workload_authentication is_from_organization_user"
     ),
     "user": "property value default description",
+    "secrets": "created_on:t name schema_name database_name owner comment secret_type oauth_scopes owner_role_type",
+    "secret": (
+        "created_on:t name schema_name database_name owner comment secret_type username oauth_scopes "
+        "oauth_refresh_token_expiry_time integration_name"
+    ),
     "access tokens": (
         "name user_name role_restriction expires_at:t status comment created_on:t created_by mins_to_bypass_required_network_policy:n"
     ),
