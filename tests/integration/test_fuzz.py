@@ -96,6 +96,8 @@ def server(environment: dict[str, str], home: Path) -> Iterator[Server]:
         admin.execute("CREATE ROLE R")
     made = Server(environment, home)
     made.sign_in()
+    for text in fuzzing.VALID:
+        made.run(text, {})
     pid = daemon.status(home).pid
     yield made
     assert daemon.status(home).pid == pid, "the server was lost"
