@@ -27,13 +27,14 @@ COLUMNS: Final = {
 }
 
 
+@relation(f"{NAME}_VIEW")
 @relation(NAME)
 def events(context: Context) -> Rows:
-    """The latest rows of those services that the role sees."""
+    """The latest rows of those services on which the role has MONITOR."""
     rows: list[dict[str, Any]] = []
     for service in context.platform.views.services():
         name = f"{service['database_name']}.{service['schema_name']}.{service['name']}"
-        if service["status"] != "DELETING" and context.sees("Service", name):
+        if service["status"] != "DELETING" and context.has("MONITOR", "Service", name):
             rows += _of(context, service, name)
     rows.sort(key=lambda row: str(row["TIMESTAMP"]), reverse=True)
     return Rows(COLUMNS, rows[:MAX_ROWS], "TIMESTAMP")
@@ -51,7 +52,8 @@ def _of(context: Context, service: dict[str, Any], name: str) -> Iterator[dict[s
     }
 
     def row(kind: str, moment: Any, instance: int | None, container: str | None, **more: Any) -> dict[str, Any]:
-        where = {"snow.service.instance": instance, "snow.service.container.name": container}
+        key = "snow.service.instance" if kind == "EVENT" else "snow.service.container.instance"
+        where = {key: instance, "snow.service.container.name": container}
         told = {key: str(value) for key, value in where.items() if value is not None}
         return {"TIMESTAMP": utc(moment), "RECORD_TYPE": kind, "RESOURCE_ATTRIBUTES": {**about, **told}, **more}
 
