@@ -31,6 +31,7 @@ from airflow_provider_raydp_spcs.local.security.sign_in import (
     SignIn,
     first_password,
 )
+from airflow_provider_raydp_spcs.spcs.specification_rules import SECRET_KEYS
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -200,6 +201,11 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
             endpoints = found.record.specification.endpoints if found else ()
             return next((each.cors for each in endpoints if each.name == endpoint), {})
 
+    def secret(name: str, role: str) -> dict[str, str]:
+        dispatcher.access.require(role, "READ", "Secret", name)
+        body = catalogue.get("Secret", name)
+        return {key: str(body[key.upper()]) for key in SECRET_KEYS if body.get(key.upper()) is not None}
+
     engine = engine_of(options.runtime)
     surroundings = Surroundings(
         images=ImageCatalogue(options.images) if engine is None else EngineImages(engine),
@@ -207,6 +213,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         stage_folder=lambda location: stage_folder(catalogue, files, location),
         issue_token=issue_token,
         may_write=may_write,
+        secret=secret,
         token_renewal_seconds=options.token_seconds / _RENEWALS,
     )
     folders = Folders(paths.scratch, paths.logs, paths.blocks)

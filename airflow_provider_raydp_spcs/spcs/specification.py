@@ -72,6 +72,7 @@ class Container:
     requests: Resources = Resources()
     limits: Resources = Resources()
     session_token: SessionToken | None = None
+    mount_session_token: bool = True
     secrets: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -213,6 +214,7 @@ def _container(container: Container) -> dict[str, Any]:
         volumeMounts=[{"name": each.name, "mountPath": each.mount_path} for each in container.volume_mounts],
         resources=_filled(requests=_resources(container.requests), limits=_resources(container.limits)),
         sessionTokenConfig=_filled(path=token.path, permission=token.permission) if token else None,
+        mountSessionToken=None if container.mount_session_token else False,
         secrets=[dict(each) for each in container.secrets],
     )
 

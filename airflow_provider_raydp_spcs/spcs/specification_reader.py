@@ -113,6 +113,8 @@ def _container(value: Mapping[str, Any], where: str) -> Container:
     _only(value, _CONTAINER, where)
     resources = _mapping(value.get("resources") or {}, f"{where}.resources")
     _only(resources, {"requests", "limits"}, f"{where}.resources")
+    for number, each in _listed(value, "secrets"):
+        _only(each, {"snowflakeSecret", "envVarName", "secretKeyRef", "directoryPath"}, f"{where}.secrets[{number}]")
     return Container(
         name=_required(value, "name", where),
         image=str(_required(value, "image", where)),
@@ -125,6 +127,7 @@ def _container(value: Mapping[str, Any], where: str) -> Container:
         requests=_resources(resources.get("requests"), f"{where}.resources.requests"),
         limits=_resources(resources.get("limits"), f"{where}.resources.limits"),
         session_token=_token(value.get("sessionTokenConfig"), f"{where}.sessionTokenConfig"),
+        mount_session_token=value.get("mountSessionToken") is not False,
         secrets=tuple(each for _, each in _listed(value, "secrets")),
     )
 

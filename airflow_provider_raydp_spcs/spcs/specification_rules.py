@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.spcs.errors import InvalidSpecificationError
@@ -24,7 +24,8 @@ _CPU: Final = re.compile(r"\d+(\.\d+)?m?\Z")
 _RANGE: Final = re.compile(r"(\d+)-(\d+)\Z")
 _PERMISSION: Final = re.compile(r"0[0-6][0-4][0-4]\Z")
 _UNITS: Final = {"Gi": 1024**3, "Mi": 1024**2, "G": 10**9, "M": 10**6}
-MAX_CONTAINERS, MAX_ENDPOINTS, MAX_VOLUMES, MAX_BLOCK_VOLUMES = 20, 100, 20, 3
+MAX_CONTAINERS, MAX_ENDPOINTS, MAX_VOLUMES, MAX_BLOCK_VOLUMES, MAX_SECRETS = 20, 100, 20, 3, 50
+SECRET_KEYS: Final = ("username", "password", "secret_string", "access_token")
 SOURCES: Final = ("local", "memory", "block", "stage")
 _NUMBER, _SQLSTATE = 395018, "22023"
 
@@ -134,9 +135,15 @@ def _container(container: Container, volumes: set[str]) -> None:
             msg = f"{where} mounts the unknown volume {mount.name!r}"
             raise invalid(msg)
         _absolute(mount.mount_path, f"mount path of volume {mount.name!r} in {where}")
+    _counted(f"secrets of {where}", container.secrets, MAX_SECRETS)
+    for secret in container.secrets:
+        _secret(secret, where)
     _resources(container, where)
     token = container.session_token
     if token is not None:
+        if not container.mount_session_token:
+            msg = f"sessionTokenConfig of {where} needs mountSessionToken to be true"
+            raise invalid(msg)
         if token.path is None and token.permission is None:
             msg = f"sessionTokenConfig of {where} needs at least one field"
             raise invalid(msg)
@@ -148,6 +155,25 @@ def _container(container: Container, volumes: set[str]) -> None:
         if token.permission is not None and not _PERMISSION.match(token.permission):
             msg = f"permission {token.permission!r} of {where} must be four octal digits no wider than 0644"
             raise invalid(msg)
+
+
+def _secret(secret: Mapping[str, object], where: str) -> None:
+    given = secret.get("snowflakeSecret")
+    name = given.get("objectName") if isinstance(given, Mapping) else given
+    if not isinstance(name, str) or not name:
+        msg = f"a secret of {where} needs snowflakeSecret with a name, not {given!r}"
+        raise invalid(msg)
+    if "directoryPath" in secret:
+        _absolute(str(secret["directoryPath"]), f"directoryPath of secret {name!r} in {where}")
+        if "envVarName" in secret:
+            msg = f"secret {name!r} of {where} has both directoryPath and envVarName; one of them is allowed"
+            raise invalid(msg)
+    elif not secret.get("envVarName") or secret.get("secretKeyRef") not in SECRET_KEYS:
+        msg = (
+            f"secret {name!r} of {where} needs a directoryPath, or an envVarName with a secretKeyRef out of "
+            f"{', '.join(SECRET_KEYS)}"
+        )
+        raise invalid(msg)
 
 
 def _absolute(path: str, what: str) -> None:

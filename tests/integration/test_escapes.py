@@ -289,6 +289,8 @@ def test_nothing_is_mounted_over_everything(cursor: Any, path: str, what: str) -
         {"env": {"A\u0000": "c"}},
         {"env": {"A": "\u0000"}},
         {"args": ["\u0000"]},
+        {"env": {"A": "\ud800"}},
+        {"args": ["\udfff\ud800"]},
         {"env": {"": "c"}},
     ],
 )

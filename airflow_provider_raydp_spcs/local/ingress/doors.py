@@ -67,6 +67,7 @@ class Ingress:
             server_header=False,
             ws="websockets-sansio",
             lifespan="on",
+            timeout_keep_alive=round(self._gate.idle_seconds),
             timeout_graceful_shutdown=2,
         )
         server = _Server(config)

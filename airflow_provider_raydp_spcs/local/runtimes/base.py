@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,14 +64,19 @@ def check_texts(command: Iterable[str], env: Mapping[str, str]) -> None:
 
     :raises OSError: it cannot.
     """
-    for name, value in env.items():
-        if not name or set(name) & set("=\0\n") or "\0" in value:
-            msg = f"no process can have the environment variable {name!r}"
-            raise OSError(msg)
-    for word in command:
-        if "\0" in word:
-            msg = f"no process can have the argument {word!r}"
-            raise OSError(msg)
+    wrong = [name for name, value in env.items() if not name or set(name) & set("=\n") or not _is_plain(name + value)]
+    wrong += [word for word in command if not _is_plain(word)]
+    if wrong:
+        msg = f"no process can have the variable or argument {wrong[0]!a}"
+        raise OSError(msg)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text has no NUL and can be encoded."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 @dataclass(frozen=True)

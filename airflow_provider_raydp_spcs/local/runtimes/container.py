@@ -12,7 +12,8 @@ Every container is removed at its end, and all of them with the network at the s
 
 Differences from Snowflake: every port of an instance is open to the others, not only declared ones; a service with an
 external access integration gets no way out either; a service's name stands for all of its instances, ready or not; a
-memory volume other than ``/dev/shm`` is not shared by the containers of an instance; GPUs are not handed on.
+memory volume other than ``/dev/shm`` is not shared by the containers of an instance; GPUs are not handed on; stage mounts
+take appended and random writes and links, which the process runtime refuses (``stage_guard.py``).
 """
 
 from __future__ import annotations

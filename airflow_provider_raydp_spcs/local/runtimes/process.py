@@ -1,4 +1,10 @@
-"""The process runtime: a container is a group of plain processes with a loopback address of its own."""
+"""The process runtime: a container is a group of plain processes with a loopback address of its own.
+
+Differences from Snowflake: a program sees the whole machine, as the user who started the local Snowflake; mount paths and
+names of services hold where the specification writes them (``substitution.py``), and a name, also that of all instances,
+stands for the first instance; mounts but stages may be written to; programs that listen on every address do so on the
+machine's.
+"""
 
 from __future__ import annotations
 

@@ -15,21 +15,40 @@ from typing import Final
 MAX_LOG_BYTES: Final = 100_000
 """SYSTEM$GET_SERVICE_LOGS hands out 100 KB at most."""
 
+MARK_SECONDS: Final = 1.0
+"""No two notes of one log are nearer to each other."""
 
-def mark(log: Path) -> None:
-    """Note how long a log is now, unless it is as long as at the last time."""
-    try:
-        size = log.stat().st_size
-    except FileNotFoundError:
-        return
-    marks = _marks_of(log)
-    sizes = _read(marks)
-    if sizes and sizes[-1][0] > size:  # the file began anew
-        marks.unlink(missing_ok=True)
-        sizes = []
-    if size and (not sizes or sizes[-1][0] < size):
-        with marks.open("a") as file:
-            file.write(f"{size} {time.time():.3f}\n")
+
+class Clock:
+    """Notes how long logs are as they grow; one for all of them."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Path, tuple[int, float]] = {}
+
+    def mark(self, log: Path) -> None:
+        """Note how long a log is now, unless it is as long as at the last time; at most once in a while."""
+        size, at = self._seen.get(log, (-1, 0.0))
+        if time.monotonic() - at < MARK_SECONDS:
+            return
+        try:
+            found = log.stat().st_size
+        except FileNotFoundError:
+            return
+        marks = _marks_of(log)
+        if size < 0:
+            known = _read(marks)
+            size = known[-1][0] if known else 0
+        if found < size:  # the file began anew
+            marks.unlink(missing_ok=True)
+        if found and found != size:
+            with marks.open("a") as file:
+                file.write(f"{found} {time.time():.3f}\n")
+        self._seen[log] = found, time.monotonic()
+
+    def forget(self, folder: Path) -> None:
+        """The logs of a folder are gone."""
+        for log in [each for each in self._seen if each.is_relative_to(folder)]:
+            del self._seen[log]
 
 
 def lines(log: Path, begin: int = 0, end: int | None = None) -> Iterator[tuple[dt.datetime, str]]:

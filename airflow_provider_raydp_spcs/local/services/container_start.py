@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart
 from airflow_provider_raydp_spcs.local.security.certificates import write_private
+from airflow_provider_raydp_spcs.local.services.given_secrets import give
 from airflow_provider_raydp_spcs.local.services.images import Image
 from airflow_provider_raydp_spcs.local.services.instances import Instance
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.spcs.instance_families import InstanceFamily
 from airflow_provider_raydp_spcs.spcs.specification import Container
 from airflow_provider_raydp_spcs.spcs.specification_rules import cpu_count, memory_bytes
+
+if TYPE_CHECKING:
+    from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
 
 TOKEN_FOLDER: Final = "/snowflake/session"  # noqa: S105 - a path that SPCS fixes, no secret
 """Where the token is where the specification does not say otherwise (SPCS reference 3.5)."""
@@ -64,15 +68,13 @@ def prepare(
     image: Image,
     *,
     folders: Folders,
-    facts: AccountFacts,
+    around: Surroundings,
     names: Mapping[str, str],
     own_names: tuple[str, ...],
     family: InstanceFamily,
     token: str,
-    stage_folder: Callable[[str], Path],
-    may_write: Callable[[str, str], bool],
 ) -> ContainerStart:
-    """Make the volumes' folders and the token's file, and put together what the runtime needs.
+    """Make the volumes' folders and the files of token and secrets, and put together what the runtime needs.
 
     Limits that are not given are the node's, and none are larger (SPCS reference 3.2).
     """
@@ -86,7 +88,7 @@ def prepare(
         _check_mountable(mount.mount_path)
         if volume.source == "stage":
             try:
-                mounts[mount.mount_path] = stage_folder(volume.stage or "")
+                mounts[mount.mount_path] = around.stage_folder(volume.stage or "")
             except SnowflakeFault as fault:  # it was there when the service was created
                 raise FileNotFoundError(fault.message) from fault
         else:
@@ -99,7 +101,13 @@ def prepare(
     config = container.session_token
     token_path = config.path if config and config.path else TOKEN_FOLDER
     _check_mountable(token_path)
-    mounts[token_path] = token_folder
+    if container.mount_session_token:
+        mounts[token_path] = token_folder
+    given = give(record, container, around.secret, own / "x")
+    for path in given.folders:
+        _check_mountable(path)
+    mounts.update(given.folders)
+    facts = around.facts
     stages = [each for each in container.volume_mounts if volumes[each.name].source == "stage"]
     entrypoint = image.entrypoint if container.command is None else container.command
     arguments = image.command if container.args is None else container.args
@@ -113,6 +121,7 @@ def prepare(
         mounts=mounts,
         names=names,
         platform_env={
+            **given.env,
             "SNOWFLAKE_ACCOUNT": facts.account,
             "SNOWFLAKE_HOST": facts.host,
             "SNOWFLAKE_PORT": str(facts.port),
@@ -136,7 +145,8 @@ def prepare(
         ca_bundle=facts.ca_bundle,
         read_only=(
             token_path,
-            *(each.mount_path for each in stages if not may_write(volumes[each.name].stage or "", record.owner)),
+            *given.folders,
+            *(each.mount_path for each in stages if not around.may_write(volumes[each.name].stage or "", record.owner)),
         ),
         stages=tuple(each.mount_path for each in stages),
     )

@@ -10,7 +10,7 @@ from airflow_provider_raydp_spcs.local.errors import does_not_exist
 from airflow_provider_raydp_spcs.local.services.instances import Instance
 from airflow_provider_raydp_spcs.local.services.nodes import Node, Nodes
 from airflow_provider_raydp_spcs.local.services.pools import Pools
-from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
+from airflow_provider_raydp_spcs.local.services.records import JobRecord, ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
 from airflow_provider_raydp_spcs.local.services.scheduling import Demand
 from airflow_provider_raydp_spcs.local.store import age_of, now
@@ -39,13 +39,23 @@ class Fleet:
             job = service.job
             if job is not None:
                 if job.outcome is None and job.started:
-                    job.outcome, job.completed_on = "CANCELLED" if job.cancelled else "FAILED", now()
-                    self.save(service.record)
+                    self._lose(service.record, job)
                 if job.completed_on and age_of(job.completed_on) > JOBS_KEPT:
                     self.store.delete(_KIND, name)
                     continue
                 service.instances = [Instance.from_json(each) for each in job.ended]
             self.services[name] = service
+
+    def _lose(self, record: ServiceRecord, job: JobRecord) -> None:
+        """A job went down with its server."""
+        job.outcome, job.completed_on = "CANCELLED" if job.cancelled else "FAILED", now()
+        for number in range(job.replicas or 1):
+            instance = Instance(number, 0, "", record.specification_text, is_job=True, start_time=job.completed_on)
+            for state in instance.containers:
+                state.status, state.start_time = "FAILED", job.completed_on
+                state.message = "Encountered fatal error while running, check container logs"
+            job.ended.append(instance.to_json())
+        self.save(record)
 
     def on(self, pool: str) -> list[RunningService]:
         """The services and jobs of a pool."""

@@ -200,7 +200,7 @@ def instance_rows(service: RunningService) -> Iterator[dict[str, Any]]:
             "spec_digest": spec_digest(instance.specification_text),
             "creation_time": second(instance.created_on),
             "start_time": second(instance.start_time),
-            "ip_address": instance.address if instance.node is not None or instance.start_time else None,
+            "ip_address": (instance.address or None) if instance.node is not None or instance.start_time else None,
         }
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_raydp_spcs.local.services import container_logs
+from airflow_provider_raydp_spcs.local.services.container_logs import Clock
 from airflow_provider_raydp_spcs.local.services.container_start import Folders, prepare, write_token
 from airflow_provider_raydp_spcs.local.services.events import Events
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
@@ -48,6 +48,7 @@ class Supervisor:
         self._tokens_renewed = time.monotonic()
         self._events, self._metrics = Events(folders.logs), Metrics(folders.logs)
         self._sampled = time.monotonic()
+        self._clock = Clock()
         self._busy: dict[str, float] = {}
 
     def start(self) -> None:
@@ -93,6 +94,7 @@ class Supervisor:
                 if not service.leaving:
                     del self._fleet.services[name]
                     self._ingress.close_ports(service.record.ingress_ports.values())
+                    self._clock.forget(self._folders.logs / name)
                     for folder in (self._folders.logs, self._folders.blocks):
                         shutil.rmtree(folder / name, ignore_errors=True)
                 continue
@@ -177,7 +179,7 @@ class Supervisor:
         for instance in service.instances:
             for state in instance.containers:
                 if state.start_time is not None:
-                    container_logs.mark(self._folders.log(service.record, instance, state.container.name))
+                    self._clock.mark(self._folders.log(service.record, instance, state.container.name))
 
     def _measure(self) -> None:
         if time.monotonic() - self._sampled < SAMPLE_SECONDS:
@@ -248,13 +250,11 @@ class Supervisor:
             container,
             image,
             folders=self._folders,
-            facts=self._around.facts,
+            around=self._around,
             names=names_for(record, self._fleet.services.values()),
             own_names=names_of(record),
             family=instance_family(self._fleet.pools.get(record.pool).instance_family),
             token=self._around.issue_token(record.full_name, record.owner),
-            stage_folder=self._around.stage_folder,
-            may_write=self._around.may_write,
         )
         job = record.job
         if job is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ class Surroundings:
     :param stage_folder: folder of a stage location ``@db.schema.stage[/path]``; raises where there is no such stage.
     :param may_write: whether a role may write to a stage location.
     :param issue_token: a new OAuth token for a service (full name) that runs with a role.
+    :param secret: full name of a secret and a role → its values by key; raises where the role may not read it.
     :param token_renewal_seconds: how often containers get a new one.
     """
 
@@ -27,6 +28,7 @@ class Surroundings:
     stage_folder: Callable[[str], Path]
     issue_token: Callable[[str, str], str]
     may_write: Callable[[str, str], bool] = lambda location, role: True
+    secret: Callable[[str, str], Mapping[str, str]] = lambda name, role: {}
     token_renewal_seconds: float = 300.0
 
     domain = staticmethod(domain)

@@ -105,7 +105,7 @@ def _using(cursor: Cursor) -> dict[str, str]:
 
 
 def _check_rights(context: Context, text: str) -> None:
-    """Images and stages must be the role's to use; a public endpoint is a right on the account.
+    """Images, stages and secrets must be the role's to use; a public endpoint is a right on the account.
 
     :raises SnowflakeFault: they are not, or it is no specification.
     """
@@ -119,6 +119,10 @@ def _check_rights(context: Context, text: str) -> None:
         parts = container.image.partition("/")[2].upper().split("/")
         if len(parts) > 3:
             context.needs("READ", "Image repository", ".".join(parts[:3]))
+        for secret in container.secrets:
+            given = secret["snowflakeSecret"]
+            name = str(given["objectName"] if isinstance(given, Mapping) else given).upper()
+            context.needs("READ", "Secret", full_name(name, context.session, "CREATE SERVICE"))
     for volume in specification.volumes:
         if volume.source == "stage" and volume.stage:
             stage = volume.stage.removeprefix("@").partition("/")[0].upper()

@@ -31,14 +31,17 @@ def is_batch(bindings: Bindings) -> bool:
 def rows(bindings: Bindings) -> list[tuple[Any, ...]]:
     """The rows of a batch."""
     columns = [each["value"] for each in bindings.values()]
-    if not all(name.isdigit() for name in bindings) or len({len(each) if isinstance(each, list) else -1 for each in columns}) > 1:
+    if (
+        not all(name.isdigit() for name in bindings)
+        or len({len(each) if isinstance(each, list) else -1 for each in columns}) > 1
+    ):
         raise SnowflakeFault(391918, "22000", "Bad request: each bind variable of a batch needs as many values.")
     ordered = [bindings[name] for name in _in_order(bindings)]
     return list(zip(*([_value(each["type"], value) for value in each["value"]] for each in ordered), strict=True))
 
 
 def table(bindings: Bindings) -> pa.Table:
-    """The rows of a batch with the columns ``B1``, ``B2``, …"""
+    """The rows of a batch, with the columns ``B1``, ``B2`` and so on."""
     import pyarrow as pa
 
     columns = {f"B{number}": list(column) for number, column in enumerate(zip(*rows(bindings), strict=True), 1)}
@@ -97,4 +100,4 @@ def _read(kind: str, value: Any) -> Any:
     if kind == "REAL":
         return float(value)
     found = from_binding({"type": kind, "value": value})
-    return found.replace(tzinfo=None) if kind == "TIMESTAMP_NTZ" else found  # type: ignore[union-attr, call-arg]
+    return found.replace(tzinfo=None) if kind == "TIMESTAMP_NTZ" else found

@@ -68,7 +68,7 @@ def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
 
 def _unreadable_statement(error: SqlglotError) -> SnowflakeFault:
     """What sqlglot cannot read: where it stumbled, if it says so."""
-    where = next(iter(getattr(error, "errors", ())), {})
+    where: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
     line, position, token = where.get("line") or 1, where.get("col") or 0, where.get("highlight") or "<EOF>"
     text = f"{_COMPILE}syntax error line {line} at position {position} unexpected '{token}'."
     return SnowflakeFault(1003, "42000", text)

@@ -141,6 +141,8 @@ class FileFormat:
                 not self.flag("ERROR_ON_COLUMN_COUNT_MISMATCH", default=True) or columns is None
             ).lower(),
         }
+        if given["null_padding"] == "true" and quote:
+            given["parallel"] = "false"  # DuckDB cannot pad and read quoted line ends in parallel
         if columns is None:
             given |= {"all_varchar": "true", "auto_detect": "true", "sample_size": "-1"}
         else:

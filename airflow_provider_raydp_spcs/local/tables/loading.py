@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.tables.faults import fault_of
 from airflow_provider_raydp_spcs.local.tables.file_formats import FileFormat, name
-from airflow_provider_raydp_spcs.local.tables.reading import FileError, Reading, read_file
+from airflow_provider_raydp_spcs.local.tables.reading import FileError, Reading, check_shape, read_file
 from airflow_provider_raydp_spcs.local.tables.sources import StagedFiles
 from airflow_provider_raydp_spcs.local.wire.answers import Column, RowsAnswer, SessionFacts
 
@@ -92,6 +92,8 @@ class Load:
         del facts
         target = _Target.find(tables, self.table)
         chosen = target.chosen(self.columns)
+        if self.transformation is None and self.match == "NONE":
+            check_shape(self.format, chosen)
         outcomes: list[_Outcome] = []
         read = 0
         for file in self.files:
@@ -134,7 +136,7 @@ class Load:
             else:
                 found = read_file(tables, file.path, self.format, chosen, self.match)
         except SnowflakeFault as fault:
-            if aborts or fault.number in (2019, 2, 604):
+            if aborts or fault.number in (2, 604):
                 raise
             found = Reading(None, 1, [FileError(fault.message.split("\n")[0])])
         errors = found.errors
@@ -268,8 +270,10 @@ class _Target:
         for each in outcomes:
             first = each.first or FileError(None)
             rows.append(
-                [self.schema, str(each.file.path), self.short, when, each.status, each.loaded, each.parsed]
-                + [first.message, first.line, first.character, first.column, each.seen, limit]
+                [
+                    *(self.schema, str(each.file.path), self.short, when, each.status, each.loaded, each.parsed),
+                    *(first.message, first.line, first.character, first.column, each.seen, limit),
+                ]
             )
         tables.duck.executemany(f"INSERT INTO {self._loads} VALUES ({', '.join('?' * 13)})", rows)
 

@@ -32,7 +32,7 @@ class _Nowhere(dict[str, Any]):
         pass
 
 
-class Connection(FakeSnowflakeConnection):
+class Connection(FakeSnowflakeConnection):  # type: ignore[misc]
     """fakesnow's, with cursors of ours.
 
     :param args: as fakesnow has them, without the cache of results.
@@ -43,12 +43,12 @@ class Connection(FakeSnowflakeConnection):
         self.temporary: set[tuple[str, str, str]] = set()
         """Temporary tables, which DuckDB keeps in a schema of its own, under the names that Snowflake has for them."""
 
-    def cursor(self, *_: Any) -> Cursor:  # type: ignore[override]
+    def cursor(self, *_: Any) -> Cursor:
         """A cursor of ours."""
         return Cursor(conn=self, duck_conn=self._duck_conn)
 
 
-class Cursor(FakeSnowflakeCursor):
+class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
     """fakesnow's, mended; it also tells the kind of the statement that it ran last."""
 
     statement_type: int = UNKNOWN
@@ -77,6 +77,9 @@ class Cursor(FakeSnowflakeCursor):
         """DuckDB refuses at once what Snowflake refuses once LOCK_TIMEOUT has passed, and its refusal has no number."""
         connection: Any = self._conn
         self._place_temporary(transformed)
+        for default in transformed.find_all(exp.DefaultColumnConstraint):
+            if isinstance(default.this, exp.Alias):  # a sequence's next value, which fakesnow gives a column's name
+                default.set("this", default.this.this)
         begins = isinstance(transformed, exp.Transaction) and connection._in_transaction
         if begins:
             # Snowflake's BEGIN inside a transaction changes nothing.
@@ -138,7 +141,9 @@ class Cursor(FakeSnowflakeCursor):
 
     def _whole_name(self, table: Any) -> tuple[str, str, str]:
         parts = [table.args.get("catalog"), table.args.get("db"), table.this]
-        names = [None if part is None else part.name if part.args.get("quoted") else part.name.upper() for part in parts]
+        names = [
+            None if part is None else part.name if part.args.get("quoted") else part.name.upper() for part in parts
+        ]
         return names[0] or self._conn.database or "", names[1] or self._conn.schema or "", names[2] or ""
 
     def _forget_loads(self, truncated: Any) -> None:
@@ -167,7 +172,7 @@ class Cursor(FakeSnowflakeCursor):
             schema.set("expressions", [part for part in schema.expressions if not _is_key(part)])
         _open_paths(expression)
         _compare_as_text(expression)
-        return super()._transform_explode(expression)
+        return list(super()._transform_explode(expression))
 
 
 def _open_paths(expression: Any) -> None:
@@ -202,8 +207,15 @@ def mend_aggregates() -> None:
     def without_cast(expression: Any) -> Any:
         argument = getattr(expression, "this", None)
         made = original(expression)
-        if not _casting.get() and getattr(expression, "this", None) is not argument:
-            expression.set("this", argument)
+        call = made.this if isinstance(made, exp.Alias) and made is not expression else made
+        cast = getattr(call, "this", None)
+        if (
+            not _casting.get()
+            and isinstance(cast, exp.TryCast)
+            and cast is not argument
+            and isinstance(call, type(expression))
+        ):
+            call.set("this", cast.this)
         return made
 
     transforms.numeric_agg_implicit_cast = without_cast

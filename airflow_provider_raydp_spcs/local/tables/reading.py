@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.tables.faults import fault_of, unreadable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_raydp_spcs.local.tables.session import TableSession
 
-_TAKES_ALL: Final = 2019
 _UNREADABLE: Final = re.compile(r"Could not convert string ['\"](.*?)['\"] to", re.DOTALL)
 
 
@@ -76,18 +75,18 @@ def _csv(duck: DuckDBPyConnection, path: Path, form: FileFormat, columns: Mappin
         "SELECT line, greatest(byte_position - line_byte_position + 1, 1), column_name, column_idx, error_type, error_message "
         "FROM reject_errors ORDER BY line, column_idx"
     ).fetchall()
-    errors = [_error(*row, columns) for row in found]
+    errors = [_error(columns, *row) for row in found]
     return Reading(rows, rows.num_rows + len({error.line for error in errors}), errors)
 
 
 def _error(
+    columns: Mapping[str, str],
     line: int,
     character: int | None,
     column: str | None,
     number: int,
     kind: str,
     message: str,
-    columns: Mapping[str, str],
 ) -> FileError:
     if kind == "CAST":
         value = _UNREADABLE.search(message)
@@ -133,17 +132,23 @@ def _query(duck: DuckDBPyConnection, path: Path, form: FileFormat, columns: Mapp
 
 
 def _whole(form: FileFormat, relation: str, there: Sequence[str], columns: Mapping[str, str]) -> str:
-    kinds: list[Any] = list(columns.items())
-    if len(kinds) != 1 or kinds[0][1] != "JSON":
+    value = "json"
+    if form.kind == "PARQUET":
+        value = "json_object(" + ", ".join(f"{quoted(each)}, {name(each)}" for each in there) + ")"
+    return f"SELECT {value} AS {name(next(iter(columns)))} FROM {relation}"
+
+
+def check_shape(form: FileFormat, columns: Mapping[str, str]) -> None:
+    """Values that are not matched by name need a table of one VARIANT column.
+
+    :raises SnowflakeFault: 002019, it is another.
+    """
+    if form.kind != "CSV" and list(columns.values()) != ["JSON"]:
         text = (
             f"SQL compilation error:\n{form.kind} file format can produce one and only one column of type variant, object, or "
             "array. Load data into separate columns using the MATCH_BY_COLUMN_NAME copy option or copy with transformation."
         )
-        raise SnowflakeFault(_TAKES_ALL, "0A000", text)
-    value = "json"
-    if form.kind == "PARQUET":
-        value = "json_object(" + ", ".join(f"{quoted(each)}, {name(each)}" for each in there) + ")"
-    return f"SELECT {value} AS {name(kinds[0][0])} FROM {relation}"
+        raise SnowflakeFault(2019, "0A000", text)
 
 
 def _matched(there: Sequence[str], columns: Mapping[str, str], match: str) -> dict[str, str]:

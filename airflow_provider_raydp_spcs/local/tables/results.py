@@ -58,7 +58,7 @@ class TableResult:
         """The rows as the Arrow stream that clients read."""
         from fakesnow.arrow import to_ipc, to_sf
 
-        return bytes(to_ipc(to_sf(plain(self.table), list(self.rowtype))))  # type: ignore[arg-type]
+        return bytes(to_ipc(to_sf(plain(self.table), list(self.rowtype))))
 
 
 def column(name: str, duckdb_type: str) -> dict[str, Any]:

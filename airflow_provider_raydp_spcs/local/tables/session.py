@@ -24,7 +24,10 @@ T = TypeVar("T")
 class Source(Protocol):
     """What a statement reads besides tables: staged files, a directory table, an earlier result."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Its name in the session."""
+        ...
 
     def open(self, session: TableSession) -> None:
         """Let it be read as ``"temp"."main"."<name>"``."""
@@ -109,7 +112,7 @@ class TableSession:
         if rows is None:
             return None
         rowtype = [column(name, kind) for name, kind, *_ in rows]
-        return TableResult(pa.table({}), rowtype, cursor.statement_type, described=True)  # type: ignore[attr-defined]
+        return TableResult(pa.table({}), rowtype, cursor.statement_type, described=True)
 
     def _batch(self, cursor: FakeSnowflakeCursor, sql: str, bindings: marks.Bindings) -> TableResult:
         """Many rows for one statement: one INSERT where it is one, else once per row."""
@@ -140,7 +143,7 @@ class TableSession:
         rowtype = [column(name, str(kind)) for name, kind, *_ in self.duck.description or ()]
         if len(rowtype) != table.num_columns:
             rowtype = [column(field.name, "VARCHAR") for field in table.schema]
-        return TableResult(table, rowtype, cursor.statement_type, cursor.rowcount)  # type: ignore[attr-defined]
+        return TableResult(table, rowtype, cursor.statement_type, cursor.rowcount)
 
     @contextlib.contextmanager
     def _opened(self, sources: Sequence[Source]) -> Iterator[None]:

@@ -269,7 +269,9 @@ def _checked(given: object) -> dict[str, Any]:
     :raises SnowflakeFault: 391918, they have another.
     """
     found = mapping(given)
-    right = all(isinstance(each, dict) and isinstance(each.get("type"), str) and "value" in each for each in found.values())
+    right = all(
+        isinstance(each, dict) and isinstance(each.get("type"), str) and "value" in each for each in found.values()
+    )
     if not right or (given and not isinstance(given, dict)):
         raise SnowflakeFault(391918, "22000", "Bad request: each bind variable needs a type and a value.")
     return found

@@ -19,18 +19,13 @@ def statements(text: str, wanted: int) -> list[str]:
 
     if ";" not in text.rstrip().rstrip(";"):
         return [text]
-    parts = [part for part, _ in split_statements(StringIO(text)) if part and part.strip(" \t\r\n;")]
-    parts = [part for part in parts if not _only_comments(part)] or [text]
+    # A comment behind the last semicolon is no statement, and fakesnow would take it for one.
+    parts = [part for part, _ in split_statements(StringIO(text), remove_comments=True) if part]
+    parts = [part for part in parts if part.strip(" \t\r\n;")] or [text]
     if wanted and len(parts) != wanted:
         message = f"Actual statement count {len(parts)} did not match the desired statement count {wanted}."
         raise SnowflakeFault(8, "0A000", message)
     return parts
-
-
-def _only_comments(text: str) -> bool:
-    from snowflake.connector.util_text import split_statements
-
-    return not any(part.strip(" \t\r\n;") for part, _ in split_statements(StringIO(text), remove_comments=True) if part)
 
 
 def shares(bindings: Mapping[str, Any], texts: list[str]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 FRAME = pd.DataFrame(
     {
         "A": [1, 2, 3],
-        "B": ["x", None, "it's; \"$1\" 漢"],
+        "B": ["x", None, 'it\'s; "$1" 漢'],
         "C": [0.5, None, 1e300],
         "D": pd.to_datetime(["2020-01-01 10:00:00.123456", None, "1969-12-31 00:00:00.000000"]),
         "E": [True, False, True],
@@ -30,7 +30,7 @@ FRAME = pd.DataFrame(
 WRITTEN = [
     (1, "x", 0.5, dt.datetime.fromisoformat("2020-01-01T10:00:00.123456"), True),
     (2, None, None, None, False),
-    (3, "it's; \"$1\" 漢", 1e300, dt.datetime.fromisoformat("1969-12-31T00:00:00"), True),
+    (3, 'it\'s; "$1" 漢', 1e300, dt.datetime.fromisoformat("1969-12-31T00:00:00"), True),
 ]
 
 
@@ -73,7 +73,8 @@ def test_arrow_and_pandas_come_back_with_their_types(sql: Sql) -> None:
 def test_whole_numbers_stay_whole(sql: Sql) -> None:
     sql("CREATE OR REPLACE TABLE S (A INT, T VARCHAR)")
     sql("INSERT INTO S VALUES (9007199254740993, '1'), (1, '2')")
-    assert sql("SELECT SUM(A), SUM(T) FROM S") == [(9007199254740994, 3.0)]
+    assert sql("SELECT SUM(A) FROM S") == [(9007199254740994,)]
+    assert sql("SELECT SUM(T) FROM S") == [(3.0,)]
 
 
 def test_a_statement_runs_on_its_own(sql: Sql) -> None:
@@ -113,7 +114,9 @@ def test_many_statements_in_one_request(sql: Sql) -> None:
     assert results == [[("Table M successfully created.",)], [(2,)], [(";2",)]]
     cursor.execute("SELECT 1; SELECT 2", num_statements=0)
     assert cursor.fetchall() == [(1,)]
-    with pytest.raises(ProgrammingError, match="Actual statement count 2 did not match the desired statement count 1") as caught:
+    with pytest.raises(
+        ProgrammingError, match="Actual statement count 2 did not match the desired statement count 1"
+    ) as caught:
         cursor.execute("SELECT 1; SELECT 2")
     assert (caught.value.errno, caught.value.sqlstate) == (8, "0A000")
     with pytest.raises(ProgrammingError, match="NOWHERE"):
@@ -121,13 +124,22 @@ def test_many_statements_in_one_request(sql: Sql) -> None:
     assert sql("SELECT MAX(A) FROM M") == [(3,)]
 
 
-@pytest.mark.parametrize("value", [1, -(10**20), 1.5, Decimal("12.34"), "it's; ? %s", None, True, dt.date(2020, 2, 29), b"\x00\xff"])
+def same(found: Any, value: Any) -> bool:
+    """Whether a value came back; some go as texts, for so the connector itself binds them."""
+    if isinstance(value, float):
+        return float(found) == value
+    return bytes(found) == value if isinstance(value, bytes) else found == value or str(found) == str(value)
+
+
+@pytest.mark.parametrize(
+    "value", [1, -(10**20), 1.5, Decimal("12.34"), "it's; ? %s", None, True, dt.date(2020, 2, 29), b"\x00\xff"]
+)
 def test_binds_in_both_styles(sql: Sql, environment: dict[str, str], value: Any) -> None:
     with connect(environment, paramstyle="qmark") as marks:
         (found,) = marks.cursor().execute("SELECT ?", (value,)).fetchone()
-        assert found == value or (isinstance(value, bytes) and bytes(found) == value) or float(found) == value
+        assert same(found, value)
     (found,) = sql("SELECT %s", (value,))[0]
-    assert found == value or (isinstance(value, bytes) and bytes(found) == value) or float(found) == value
+    assert same(found, value)
 
 
 def test_names_and_rows_are_bound(environment: dict[str, str]) -> None:
@@ -146,12 +158,12 @@ def test_names_and_rows_are_bound(environment: dict[str, str]) -> None:
 def test_earlier_results_are_tables(sql: Sql) -> None:
     cursor = sql.connection.cursor()
     cursor.execute("SHOW COMPUTE POOLS")
-    cursor.execute("SHOW ROLES LIKE 'PUBLIC'")
+    cursor.execute("SHOW STAGES LIKE 'RAYDP_ARTIFACTS'")
     shown = cursor.sfqid
     assert sql("SELECT LAST_QUERY_ID()") == [(shown,)]
-    assert sql("SELECT \"name\" FROM TABLE(RESULT_SCAN(LAST_QUERY_ID(-2)))") == [("PUBLIC",)]
-    sql("CREATE OR REPLACE TABLE KEPT AS SELECT \"name\" AS NAME FROM TABLE(RESULT_SCAN(%s))", (shown,))
-    assert sql("SELECT NAME FROM KEPT") == [("PUBLIC",)]
+    assert sql('SELECT "name" FROM TABLE(RESULT_SCAN(LAST_QUERY_ID(-2)))') == [("RAYDP_ARTIFACTS",)]
+    sql('CREATE OR REPLACE TABLE KEPT AS SELECT "name" AS NAME FROM TABLE(RESULT_SCAN(%s))', (shown,))
+    assert sql("SELECT NAME FROM KEPT") == [("RAYDP_ARTIFACTS",)]
 
 
 def test_a_statement_that_takes_too_long_is_stopped(sql: Sql) -> None:

@@ -38,8 +38,13 @@ def test_put_takes_globs_quotes_and_compression(sql: Sql, stage: str, folder: Pa
     with gzip.open(folder / "z.csv.gz", "wt") as file:
         file.write("z\n")
     assert sql(f"PUT file://{folder}/z.csv.gz {stage}")[0][4:7] == ("GZIP", "GZIP", "UPLOADED")
-    assert names(sql, stage) == [*(f"st/in/part {number}.csv.gz" for number in range(3)), "st/part 1.csv", "st/z.csv.gz"]
+    assert names(sql, stage) == [
+        *(f"st/in/part {number}.csv.gz" for number in range(3)),
+        "st/part 1.csv",
+        "st/z.csv.gz",
+    ]
     down = folder / "down"
+    down.mkdir()
     assert [row[2] for row in sql(f"GET {stage}/in 'file://{down}/' PATTERN = '.*part 0.*'")] == ["DOWNLOADED"]
     assert gzip.decompress((down / "part 0.csv.gz").read_bytes()) == b"changed\n"
 
@@ -49,7 +54,9 @@ def test_list_and_remove_take_paths_and_patterns(sql: Sql, stage: str, folder: P
     sql(f"PUT 'file://{folder}/part*.csv' {stage}/ab AUTO_COMPRESS = FALSE")
     assert len(names(sql, f"{stage}/a")) == 6, "a path is a prefix"
     assert len(names(sql, f"{stage}/a/")) == 3
-    assert names(sql, stage, "PATTERN = '.*[12].csv'") == [f"st/{each}/part {n}.csv" for each in ("a/b", "ab") for n in (1, 2)]
+    assert names(sql, stage, "PATTERN = '.*[12].csv'") == [
+        f"st/{each}/part {n}.csv" for each in ("a/b", "ab") for n in (1, 2)
+    ]
     assert sql(f"REMOVE {stage}/a PATTERN = 'ab/.*0.csv'") == [("st/ab/part 0.csv", "removed")]
     assert len(sql(f"RM {stage}/a/b")) == 3
     assert sql(f"REMOVE {stage}/nothing") == []
@@ -60,7 +67,10 @@ def test_list_and_remove_take_paths_and_patterns(sql: Sql, stage: str, folder: P
 def test_files_are_copied_between_stages(sql: Sql, stage: str, folder: Path) -> None:
     sql(f"PUT 'file://{folder}/part*.csv' {stage}/in AUTO_COMPRESS = FALSE")
     sql("CREATE OR REPLACE STAGE OTHER")
-    assert sql(f"COPY FILES INTO @OTHER/x/ FROM {stage}/in/ PATTERN = '.*[01].csv'") == [("x/part 0.csv",), ("x/part 1.csv",)]
+    assert sql(f"COPY FILES INTO @OTHER/x/ FROM {stage}/in/ PATTERN = '.*[01].csv'") == [
+        ("x/part 0.csv",),
+        ("x/part 1.csv",),
+    ]
     assert sql(f"COPY FILES INTO @OTHER FROM {stage} FILES = ('in/part 2.csv') DETAILED_OUTPUT = FALSE") == [(1,)]
     assert names(sql, "@OTHER") == ["other/in/part 2.csv", "other/x/part 0.csv", "other/x/part 1.csv"]
 
@@ -85,7 +95,9 @@ def test_presigned_addresses_open_one_file_for_a_while(
     with pytest.raises(ProgrammingError, match="leads out of the stage"):
         sql(f"SELECT GET_PRESIGNED_URL({stage}, '../../x')")
     sql("ALTER STAGE ST REFRESH")
-    rows = sql(f"SELECT RELATIVE_PATH, GET_PRESIGNED_URL({stage}, RELATIVE_PATH, 60) FROM DIRECTORY({stage}) ORDER BY 1")
+    rows = sql(
+        f"SELECT RELATIVE_PATH, GET_PRESIGNED_URL({stage}, RELATIVE_PATH, 60) FROM DIRECTORY({stage}) ORDER BY 1"
+    )
     assert [fetch(row[1]).text for row in rows] == [f"{number},n{number}\n" for number in range(3)]
 
 
@@ -98,7 +110,14 @@ def test_a_directory_table_knows_what_was_there_when_it_was_refreshed(sql: Sql, 
     assert sql(f"SELECT SIZE FROM DIRECTORY({stage})") == [(5,)]
     assert sql("ALTER STAGE ST REFRESH")[0][1] == "REGISTERED_UPDATE"
     cursor = sql.connection.cursor().execute(f"SELECT * FROM DIRECTORY({stage})")
-    assert [each.name for each in cursor.description] == ["RELATIVE_PATH", "SIZE", "LAST_MODIFIED", "MD5", "ETAG", "FILE_URL"]
+    assert [each.name for each in cursor.description] == [
+        "RELATIVE_PATH",
+        "SIZE",
+        "LAST_MODIFIED",
+        "MD5",
+        "ETAG",
+        "FILE_URL",
+    ]
     assert cursor.fetchone()[:2] == ("part 0.csv", 6)
     sql(f"REMOVE {stage}")
     assert sql("ALTER STAGE ST REFRESH")[0][1] == "UNREGISTERED"

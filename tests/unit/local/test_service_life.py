@@ -263,6 +263,12 @@ def test_a_server_that_starts_again_keeps_jobs_and_runs_none_twice(tmp_path: Pat
     (container,) = again.rows("SHOW SERVICE CONTAINERS IN SERVICE ENDED")
     assert (container["status"], container["instance_status"]) == ("DONE", "SUCCEEDED")
     assert again.one("SELECT SYSTEM$GET_SERVICE_LOGS('ENDED', 0, 'main') AS LOG")["LOG"] == "run 1"
+    (lost,) = again.rows("SHOW SERVICE CONTAINERS IN SERVICE KILLED")
+    assert (lost["status"], lost["message"]) == (
+        "FAILED",
+        "Encountered fatal error while running, check container logs",
+    )
+    assert again.one("SELECT SYSTEM$GET_SERVICE_LOGS('KILLED', 0, 'main') AS LOG")["LOG"] == "run 2"
     assert len(again.runtime.started) == 1
     again.store.close()
 

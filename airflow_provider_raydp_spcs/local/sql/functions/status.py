@@ -200,10 +200,3 @@ def list_images(context: Context, arguments: Arguments) -> str:
         raise does_not_exist("Image repository", name)
     images = sorted({row["image_name"] for row in context.platform.show_images(name)})
     return json.dumps({"images": images}, separators=(",", ":"))
-
-
-@scalar("SYSTEM$CANCEL_ALL_QUERIES", 0, 1)
-def cancel_all_queries(context: Context, arguments: Arguments) -> str:
-    """Cancel what other statements of a session run."""
-    del context, arguments  # a session runs one statement at a time, and that is this one
-    return "no query was running"

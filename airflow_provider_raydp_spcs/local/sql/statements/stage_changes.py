@@ -98,7 +98,7 @@ class DescribeStage:
         body = context.catalogue.get(STAGE, name)
         context.needs("USAGE", STAGE, name)
         given = {
-            "STAGE_FILE_FORMAT": {key: value for key, value in (body.get("file_format") or {}).items()},
+            "STAGE_FILE_FORMAT": dict(body.get("file_format") or {}),
             "STAGE_COPY_OPTIONS": body.get("copy_options") or {},
             "DIRECTORY": {"ENABLE": str(bool(body.get("directory"))).lower()},
         }
