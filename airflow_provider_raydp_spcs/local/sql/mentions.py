@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.sql.registry import Context
 
 _BEFORE_NAMES: Final = frozenset({"FROM", "INTO", "JOIN", "UPDATE", "TABLE", "VIEW", "USING"})
-_AFTER_FROM: Final = frozenset(
-    "WHERE GROUP ORDER HAVING QUALIFY LIMIT UNION EXCEPT INTERSECT MINUS FETCH OFFSET WINDOW CONNECT SET WHEN SELECT".split()
+_ENDS: Final = (
+    "WHERE GROUP ORDER HAVING QUALIFY LIMIT UNION EXCEPT INTERSECT MINUS FETCH OFFSET WINDOW CONNECT SET WHEN SELECT"
 )
+_AFTER_FROM: Final = frozenset(_ENDS.split())
 """Words that end a FROM clause."""
 _NO_NAMES: Final = frozenset({"TABLE", "IF", "LATERAL", "SELECT", "VALUES", "SET", "ALL", "INTO", "FROM"})
 

@@ -25,10 +25,11 @@ _EXISTS: Final = re.compile(r'with name "?([^" ]+)"? already exists')
 _UNREADABLE: Final = re.compile(r"Could not convert string ['\"](.*?)['\"] to '?(\w+)")
 _STOPPED: Final = re.compile(r"Line (\d+), Col: (\d+)\.")
 _AT_OR_NEAR: Final = re.compile(r'syntax error at or near "([^"]+)"')
-_VERBS: Final = frozenset(
+_WORDS: Final = (
     "ALTER BEGIN CALL COMMENT COMMIT COPY CREATE DECLARE DELETE DESC DESCRIBE DROP EXECUTE EXPLAIN GET GRANT INSERT LIST LS "
-    "MERGE PUT REMOVE REVOKE RM ROLLBACK SELECT SET SHOW START TRUNCATE UNDROP UNSET UPDATE USE VALUES WITH".split()
+    "MERGE PUT REMOVE REVOKE RM ROLLBACK SELECT SET SHOW START TRUNCATE UNDROP UNSET UPDATE USE VALUES WITH"
 )
+_VERBS: Final = frozenset(_WORDS.split())
 """Words with which statements begin."""
 _DUCK: Final = {
     "InterruptException": (604, "57014", "SQL execution canceled"),

@@ -199,9 +199,14 @@ def test_a_transaction_begun_twice_is_one(tables: TableSession) -> None:
     for statement in ("BEGIN", "BEGIN", "INSERT INTO T VALUES (1)", "ROLLBACK", "ROLLBACK"):
         tables.execute(statement)
     assert rows(tables, "SELECT COUNT(*) FROM T") == [(0,)]
-    with pytest.raises(ValueError, match="undone"), tables.transaction():
-        tables.duck.execute("INSERT INTO T VALUES (1)")
-        raise ValueError("undone")
+
+    def insert_and_fail() -> None:
+        with tables.transaction():
+            tables.duck.execute("INSERT INTO T VALUES (1)")
+            raise ValueError("undone")
+
+    with pytest.raises(ValueError, match="undone"):
+        insert_and_fail()
     assert rows(tables, "SELECT COUNT(*) FROM T") == [(0,)]
 
 
