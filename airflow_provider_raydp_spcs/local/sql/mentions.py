@@ -41,7 +41,7 @@ def _names(tokens: Sequence[Token]) -> Iterator[list[str]]:
             continue
         if word == "FROM" and index and tokens[index - 1].text.upper() == "DISTINCT":
             continue  # IS DISTINCT FROM compares
-        for start in _items(tokens, index + 1) if word == "FROM" else (index + 1,):
+        for start in _items(tokens, index + 1) if word in ("FROM", "USING") else (index + 1,):
             if parts := _name(tokens, start, may_be_function=word in ("FROM", "JOIN", "USING")):
                 yield parts
 
