@@ -22,6 +22,7 @@ def listen(subnet: Subnet, port: int) -> socket.socket:
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as the server's own listener
         listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         listener.bind((subnet.gateway, port))
     except OSError:

@@ -21,7 +21,7 @@ from tests.benchmarks.figures import Figure, show
 from tests.local_snowflake import local_snowflake
 
 LIMIT_MILLISECONDS = 3.0
-ROUNDS = 150
+ROUNDS = 100
 STATEMENTS = (
     "SELECT 1",
     "SELECT N, T FROM BENCH WHERE N = 3",
@@ -73,7 +73,9 @@ def main() -> int:
         cursors = [bare.cursor(), ours.cursor()]
         for cursor in cursors:
             cursor.execute("CREATE OR REPLACE TABLE BENCH (N INT, T VARCHAR)")
-            cursor.execute("INSERT INTO BENCH VALUES " + ", ".join(f"({number}, 't{number % 5}')" for number in range(50)))
+            cursor.execute(
+                "INSERT INTO BENCH VALUES " + ", ".join(f"({number}, 't{number % 5}')" for number in range(50))
+            )
             for statement in STATEMENTS * 5:
                 seconds(cursor, statement)
         for _ in range(ROUNDS):

@@ -7,6 +7,7 @@ from pathlib import Path
 from airflow_provider_raydp_spcs.local.errors import does_not_exist, invalid_spec
 from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
 from airflow_provider_raydp_spcs.local.stages.files import StageFiles
+from airflow_provider_raydp_spcs.local.wire.answers import SessionFacts
 
 
 def stage_folder(catalogue: Catalogue, files: StageFiles, location: str) -> Path:
@@ -27,8 +28,22 @@ def stage_folder(catalogue: Catalogue, files: StageFiles, location: str) -> Path
 
 
 def drop_temporary(catalogue: Catalogue, files: StageFiles) -> None:
-    """Drop the temporary stages of sessions that have ended with an earlier server."""
-    for name, body in list(catalogue.all("Stage")):
-        if body.get("temporary"):
-            catalogue.drop("Stage", name, if_exists=True)
-            files.clear(name)
+    """Drop what sessions that have ended with an earlier server had for themselves: stages and file formats."""
+    for kind in ("Stage", "File format"):
+        for name, body in list(catalogue.all(kind)):
+            if body.get("temporary"):
+                _drop(catalogue, files, kind, name)
+
+
+def drop_temporary_of(session: SessionFacts, catalogue: Catalogue, files: StageFiles) -> None:
+    """Drop what one session had for itself."""
+    for entry in session.temporary:
+        kind, _, name = entry.partition(":")
+        if (catalogue.find(kind, name) or {}).get("temporary"):
+            _drop(catalogue, files, kind, name)
+
+
+def _drop(catalogue: Catalogue, files: StageFiles, kind: str, name: str) -> None:
+    catalogue.drop(kind, name, if_exists=True)
+    if kind == "Stage":
+        files.clear(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, syntax_error
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlglot.errors import SqlglotError
 
 logger = logging.getLogger(__name__)
+_STATE_LENGTH: Final = 5
 _COMPILE: Final = "SQL compilation error:\n"
 _MISSING: Final = re.compile(r"(Table|View|Sequence|Schema) with name (\S+) does not exist")
 _MISSING_FUNCTION: Final = re.compile(
@@ -24,10 +25,11 @@ _EXISTS: Final = re.compile(r'with name "?([^" ]+)"? already exists')
 _UNREADABLE: Final = re.compile(r"Could not convert string ['\"](.*?)['\"] to '?(\w+)")
 _STOPPED: Final = re.compile(r"Line (\d+), Col: (\d+)\.")
 _AT_OR_NEAR: Final = re.compile(r'syntax error at or near "([^"]+)"')
-_VERBS: Final = frozenset(
+_WORDS: Final = (
     "ALTER BEGIN CALL COMMENT COMMIT COPY CREATE DECLARE DELETE DESC DESCRIBE DROP EXECUTE EXPLAIN GET GRANT INSERT LIST LS "
-    "MERGE PUT REMOVE REVOKE RM ROLLBACK SELECT SET SHOW START TRUNCATE UNDROP UNSET UPDATE USE VALUES WITH".split()
+    "MERGE PUT REMOVE REVOKE RM ROLLBACK SELECT SET SHOW START TRUNCATE UNDROP UNSET UPDATE USE VALUES WITH"
 )
+_VERBS: Final = frozenset(_WORDS.split())
 """Words with which statements begin."""
 _DUCK: Final = {
     "InterruptException": (604, "57014", "SQL execution canceled"),
@@ -52,6 +54,8 @@ def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
         return _of_fakesnow(error, sql)
     if isinstance(error, SqlglotError):
         return _unreadable_statement(error)
+    if isinstance(error, RecursionError):
+        return SnowflakeFault(2, "0A000", "Unsupported feature 'a statement that is nested so deeply'.")
     name = type(error).__name__
     text = str(error).split("\n")[0]
     if name == "ConstraintException":
@@ -77,7 +81,10 @@ def _unreadable_statement(error: SqlglotError) -> SnowflakeFault:
 def _of_fakesnow(error: Exception, sql: str) -> SnowflakeFault:
     number = getattr(error, "errno", None) or 1003
     text = str(getattr(error, "raw_msg", None) or getattr(error, "msg", None) or error)
-    return _reworded(max(int(number), 1), str(getattr(error, "sqlstate", None) or "42000"), text, sql)
+    if text.startswith("Session variable "):
+        return SnowflakeFault(2211, "02000", f"{_COMPILE}{text}")
+    state = str(getattr(error, "sqlstate", None) or "")
+    return _reworded(max(int(number), 1), state if len(state) == _STATE_LENGTH else "42000", text, sql)
 
 
 def _reworded(number: int, state: str, text: str, sql: str) -> SnowflakeFault:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -62,6 +63,8 @@ class Sessions:
     """
 
     def __init__(self, sign_in: SignIn, engine: Engine, access: Access, seconds: float = SESSION_SECONDS) -> None:
+        self.on_close: Callable[[SessionFacts], None] = lambda _: None
+        """What else ends with a session."""
         self._sign_in, self._engine, self._access, self._seconds = sign_in, engine, access, seconds
         self._by_token: dict[str, Session] = {}
         self._by_master: dict[str, Session] = {}
@@ -149,6 +152,7 @@ class Sessions:
             for each in (session.master, *session.tokens):
                 self._sign_in.forget(each)
             await run_in_threadpool(self._engine.close_session, session.tokens)
+            await run_in_threadpool(self.on_close, session.facts)
 
     async def token(self, request: Request) -> JSONResponse:
         """A fresh token of the session, asked for with its master token: ``ISSUE`` (another one) or ``RENEW``."""

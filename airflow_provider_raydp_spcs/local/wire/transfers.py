@@ -131,10 +131,14 @@ async def _store(path: Path, request: Request, temporary: Path) -> None:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(path)
+        await run_in_threadpool(_move, temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        await run_in_threadpool(temporary.unlink, missing_ok=True)
+
+
+def _move(temporary: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(path)
 
 
 def _digest(path: Path) -> str:

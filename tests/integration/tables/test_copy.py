@@ -61,14 +61,18 @@ def test_unloading_takes_partitions_sizes_single_files_and_overwrite(sql: Sql, s
     assert all(path.endswith("_0_0_0.snappy.parquet") for path in paths)
     assert sql(f"COPY INTO {stage}/one.csv FROM {table} SINGLE = TRUE FILE_FORMAT = (COMPRESSION = NONE)")[0][0] == 4
     assert [row[0] for row in sql(f"LIST {stage}/one")] == ["st/one.csv"]
-    cursor = sql.connection.cursor().execute(f"COPY INTO {stage}/many FROM {table} MAX_FILE_SIZE = 1 DETAILED_OUTPUT = TRUE")
+    cursor = sql.connection.cursor().execute(
+        f"COPY INTO {stage}/many FROM {table} MAX_FILE_SIZE = 1 DETAILED_OUTPUT = TRUE"
+    )
     assert [each.name for each in cursor.description] == ["FILE_NAME", "FILE_SIZE", "ROW_COUNT"]
     assert [(row[0], row[2]) for row in cursor.fetchall()] == [(f"many_0_{n}_0.csv.gz", 1) for n in range(4)]
     with pytest.raises(ProgrammingError, match="Files already existing at the unload destination") as caught:
         sql(f"COPY INTO {stage}/many FROM {table}")
     assert caught.value.errno == 1030
     sql(f"COPY INTO {stage}/many FROM {table} OVERWRITE = TRUE")
-    for rows in sql(f"COPY INTO {stage}/js/x.json FROM (SELECT OBJECT_CONSTRUCT('a', ID) FROM {table}) FILE_FORMAT = (TYPE = JSON)"):
+    for rows in sql(
+        f"COPY INTO {stage}/js/x.json FROM (SELECT OBJECT_CONSTRUCT('a', ID) FROM {table}) FILE_FORMAT = (TYPE = JSON)"
+    ):
         assert rows[0] == 4
 
 
@@ -94,7 +98,10 @@ def test_patterns_and_files_choose(sql: Sql, stage: str, tmp_path: Path) -> None
     sql("CREATE OR REPLACE TABLE CHOSEN (A INT)")
     for number in range(4):
         put(sql, tmp_path, f"{number}.csv", f"{number}\n", f"{stage}/in")
-    assert [row[0] for row in loaded(sql, f"COPY INTO CHOSEN FROM {stage}/in/ PATTERN = '.*[01].csv'")] == ["st/in/0.csv", "st/in/1.csv"]
+    assert [row[0] for row in loaded(sql, f"COPY INTO CHOSEN FROM {stage}/in/ PATTERN = '.*[01].csv'")] == [
+        "st/in/0.csv",
+        "st/in/1.csv",
+    ]
     assert loaded(sql, f"COPY INTO CHOSEN FROM {stage}/in FILES = ('3.csv')") == [("st/in/3.csv", "LOADED", 1)]
     assert sql("SELECT * FROM CHOSEN ORDER BY A") == [(0,), (1,), (3,)]
 
@@ -109,7 +116,10 @@ def test_bad_lines_end_it_or_are_left_out(sql: Sql, stage: str, tmp_path: Path) 
     assert "File 'st/bad.csv', line 2, character 1" in str(caught.value)
     assert sql("SELECT * FROM B") == [], "all or nothing"
     rows = sql(f"COPY INTO B FROM {stage} ON_ERROR = SKIP_FILE")
-    assert [row[:6] for row in rows] == [("st/bad.csv", "LOAD_FAILED", 5, 0, 1, 3), ("st/good.csv", "LOADED", 1, 1, 1, 0)]
+    assert [row[:6] for row in rows] == [
+        ("st/bad.csv", "LOAD_FAILED", 5, 0, 1, 3),
+        ("st/good.csv", "LOADED", 1, 1, 1, 0),
+    ]
     assert rows[0][6:] == ("Numeric value 'x' is not recognized", 2, 1, '"B"["ID":1]')
     assert sql(f"COPY INTO B FROM {stage} ON_ERROR = 'SKIP_FILE_3'")[0][1] == "LOAD_FAILED"
     assert sql(f"COPY INTO B FROM {stage} ON_ERROR = CONTINUE")[0][1:6] == ("PARTIALLY_LOADED", 5, 2, 5, 3)
@@ -144,7 +154,9 @@ def test_json_is_loaded_whole_or_by_name(sql: Sql, stage: str, tmp_path: Path) -
     sql(f"COPY INTO J FROM {stage} FILE_FORMAT = (TYPE = JSON STRIP_OUTER_ARRAY = TRUE)")
     assert sql("SELECT V:id::INT, V:deep.k[0]::INT FROM J WHERE V:name = 'x'") == [(1, 1)]
     sql("CREATE OR REPLACE TABLE JN (ID INT, NAME VARCHAR, DEEP VARIANT)")
-    sql(f"COPY INTO JN FROM {stage} FILE_FORMAT = (TYPE = JSON STRIP_OUTER_ARRAY = TRUE) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE")
+    sql(
+        f"COPY INTO JN FROM {stage} FILE_FORMAT = (TYPE = JSON STRIP_OUTER_ARRAY = TRUE) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+    )
     assert {row[1] for row in sql("SELECT ID, NAME FROM JN")} == {"x", None}
     with pytest.raises(ProgrammingError, match="one and only one column of type variant") as caught:
         sql(f"COPY INTO JN FROM {stage} FILE_FORMAT = (TYPE = JSON)")
@@ -154,24 +166,34 @@ def test_json_is_loaded_whole_or_by_name(sql: Sql, stage: str, tmp_path: Path) -
 def test_a_query_changes_what_is_loaded(sql: Sql, stage: str, tmp_path: Path) -> None:
     put(sql, tmp_path, "a.csv", "1,x\n2,y\n")
     sql("CREATE OR REPLACE TABLE Q (F VARCHAR, N INT, R INT, T VARCHAR)")
-    sql(f"COPY INTO Q (T, N, F, R) FROM (SELECT UPPER(t.$2), $1::INT * 10, METADATA$FILENAME, METADATA$FILE_ROW_NUMBER FROM {stage} t)")
+    sql(
+        f"COPY INTO Q (T, N, F, R) FROM (SELECT UPPER(t.$2), $1::INT * 10, METADATA$FILENAME, METADATA$FILE_ROW_NUMBER FROM {stage} t)"
+    )
     assert sql("SELECT * FROM Q ORDER BY N") == [("st/a.csv", 10, 1, "X"), ("st/a.csv", 20, 2, "Y")]
 
 
 def test_staged_files_are_queried_where_they_are(sql: Sql, stage: str, tmp_path: Path) -> None:
     put(sql, tmp_path, "a.csv", "id,name\n1,x\n2,y\n")
     sql("CREATE OR REPLACE FILE FORMAT FF TYPE = CSV SKIP_HEADER = 1")
-    assert sql(f"SELECT $2, $1::INT + 1, $3 FROM {stage}/a.csv (FILE_FORMAT => 'FF') ORDER BY 1") == [("x", 2, None), ("y", 3, None)]
+    assert sql(f"SELECT $2, $1::INT + 1, $3 FROM {stage}/a.csv (FILE_FORMAT => 'FF') ORDER BY 1") == [
+        ("x", 2, None),
+        ("y", 3, None),
+    ]
     assert sql(f"SELECT COUNT(*) FROM {stage} (FILE_FORMAT => FF, PATTERN => '.*b.csv')") == [(0,)]
     pd.DataFrame({"Id": [1, 2], "d": pd.to_datetime(["2020-01-01", None])}).to_parquet(tmp_path / "a.parquet")
     sql(f"PUT file://{tmp_path}/a.parquet {stage}/pq AUTO_COMPRESS = FALSE")
     sql("CREATE OR REPLACE FILE FORMAT PQ TYPE = PARQUET")
-    assert sql(f"SELECT $1:\"Id\"::INT, $1:nothing FROM {stage}/pq (FILE_FORMAT => 'PQ') ORDER BY 1") == [(1, None), (2, None)]
-    found = sql(f"SELECT COLUMN_NAME, TYPE FROM TABLE(INFER_SCHEMA(LOCATION => '{stage}/pq', FILE_FORMAT => 'PQ')) ORDER BY ORDER_ID")
+    assert sql(f"SELECT $1:\"Id\"::INT, $1:nothing FROM {stage}/pq (FILE_FORMAT => 'PQ') ORDER BY 1") == [
+        (1, None),
+        (2, None),
+    ]
+    found = sql(
+        f"SELECT COLUMN_NAME, TYPE FROM TABLE(INFER_SCHEMA(LOCATION => '{stage}/pq', FILE_FORMAT => 'PQ')) ORDER BY ORDER_ID"
+    )
     assert found == [("Id", "NUMBER(38, 0)"), ("d", "TIMESTAMP_NTZ")]
     assert sql("SHOW FILE FORMATS LIKE 'PQ'")[0][1] == "PQ"
     assert sql("DROP FILE FORMAT PQ") == [("PQ successfully dropped.",)]
-    with pytest.raises(ProgrammingError, match="File format '.*PQ' does not exist"):
+    with pytest.raises(ProgrammingError, match=r"File format '.*PQ' does not exist"):
         sql(f"SELECT $1 FROM {stage}/pq (FILE_FORMAT => 'PQ')")
 
 

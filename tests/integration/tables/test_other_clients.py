@@ -33,7 +33,9 @@ def test_sqlalchemy_makes_fills_and_inspects_tables(parameters: dict[str, str]) 
     metadata.drop_all(engine)
     metadata.create_all(engine)
     with engine.begin() as connection:
-        connection.execute(table.insert(), [{"id": 1, "name": "a", "price": 1.5}, {"id": 2, "name": "it's", "price": None}])
+        connection.execute(
+            table.insert(), [{"id": 1, "name": "a", "price": 1.5}, {"id": 2, "name": "it's", "price": None}]
+        )
         connection.execute(table.update().where(table.c.id == 1).values(name="b"))
     with engine.connect() as connection:
         rows = connection.execute(sqlalchemy.select(table.c.name, table.c.price).order_by(table.c.id)).fetchall()
@@ -49,11 +51,11 @@ def test_airflows_sql_operator_runs_with_a_connection(environment: dict[str, str
 
     del environment  # AIRFLOW_CONN_SNOWFLAKE_DEFAULT is all it needs
     statements = "CREATE OR REPLACE TABLE AF (A INT); INSERT INTO AF VALUES (1), (2); SELECT A FROM AF ORDER BY A"
-    operator = SQLExecuteQueryOperator(
+    operator: Any = SQLExecuteQueryOperator(
         task_id="x", conn_id="snowflake_default", sql=statements, split_statements=True, return_last=True
     )
     assert operator.execute({}) == [(1,), (2,)]
-    bound = SQLExecuteQueryOperator(
+    bound: Any = SQLExecuteQueryOperator(
         task_id="y", conn_id="snowflake_default", sql="SELECT %(a)s + 1", parameters={"a": 41}
     )
     assert bound.execute({}) == [(42,)]

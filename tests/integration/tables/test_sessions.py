@@ -36,7 +36,9 @@ def test_sessions_keep_to_themselves(environment: dict[str, str], sql: Sql) -> N
                 last = cursor.sfqid
                 assert found == value, (found, value)
                 assert cursor.execute("SELECT LAST_QUERY_ID()").fetchone() == (last,)
-                cursor.execute("SELECT %s, CURRENT_SESSION_VALUE FROM (SELECT %s AS CURRENT_SESSION_VALUE)", (number, value))
+                cursor.execute(
+                    "SELECT %s, CURRENT_SESSION_VALUE FROM (SELECT %s AS CURRENT_SESSION_VALUE)", (number, value)
+                )
                 assert cursor.fetchone() == (number, value)
             assert cursor.execute("SELECT COUNT(*), COUNT(DISTINCT V) FROM MINE").fetchone() == (rounds, rounds)
             return rounds * 4 + 2

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from snowflake.connector.errors import ProgrammingError
 
+from airflow_provider_raydp_spcs.cli.demo.connection import connect
 from tests.integration.tables.conftest import Sql
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -153,3 +154,18 @@ def test_users_and_tables_have_stages_of_their_own(sql: Sql, folder: Path) -> No
     assert sql("COPY INTO OWN FROM @%OWN")[0][1] == "LOADED"
     assert sql("SELECT * FROM OWN") == [(1, "n1")]
     assert sql("REMOVE @~/x") == [("x/part 1.csv", "removed")]
+
+
+def test_what_is_temporary_ends_with_its_session(sql: Sql, environment: dict[str, str]) -> None:
+    with connect(environment) as connection:
+        for text in (
+            "CREATE TEMPORARY STAGE PASSING",
+            "CREATE TEMP FILE FORMAT PASSING TYPE = JSON",
+            "CREATE TEMP TABLE PASSING (A INT)",
+        ):
+            connection.cursor().execute(text)
+        assert connection.cursor().execute("LIST @PASSING").fetchall() == []
+    assert sql("SHOW FILE FORMATS LIKE 'PASSING'") == []
+    for text in ("LIST @PASSING", "SELECT * FROM PASSING"):
+        with pytest.raises(ProgrammingError, match="does not exist or not authorized"):
+            sql(text)

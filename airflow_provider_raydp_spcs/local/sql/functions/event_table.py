@@ -32,11 +32,11 @@ COLUMNS: Final = {
 @relation(f"{NAME}_VIEW")
 @relation(NAME)
 def events(context: Context) -> Rows:
-    """The latest rows of those services that the role sees."""
+    """The latest rows of those services on which the role has MONITOR."""
     rows: list[dict[str, Any]] = []
     for service in context.platform.views.services():
         name = f"{service['database_name']}.{service['schema_name']}.{service['name']}"
-        if service["status"] != "DELETING" and context.sees("Service", name):
+        if service["status"] != "DELETING" and context.has("MONITOR", "Service", name):
             with contextlib.suppress(SnowflakeFault):  # it was dropped meanwhile
                 rows += _of(context, service, name)
     rows.sort(key=lambda row: str(row["TIMESTAMP"]), reverse=True)
