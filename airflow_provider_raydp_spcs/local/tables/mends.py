@@ -109,6 +109,8 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
             source = select.args.get("from_") if select else None
             if source is not None and source.find(exp.Values) and mark.this.name.isdigit():
                 mark.replace(exp.column(f"COLUMN{mark.this.name}"))
+        for division in list(expression.find_all(exp.Div, exp.Mod)):
+            _refuse_zero(division)
         self._place_references(expression)
         return super()._transform(expression, params)
 
@@ -190,6 +192,16 @@ def _compare_as_text(expression: Any) -> None:
             is_field = isinstance(field, (exp.JSONExtract, exp.Bracket))
             if is_field and isinstance(text, exp.Literal) and text.is_string:
                 comparison.set(this, exp.cast(field, "varchar"))
+
+
+def _refuse_zero(division: Any) -> None:
+    """DuckDB divides by zero, Snowflake does not."""
+    below = division.expression
+    if isinstance(below, exp.Literal) and float(below.name or 0):
+        return
+    fails = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string("Division by zero")])
+    zero = exp.EQ(this=exp.paren(below.copy()), expression=exp.Literal.number(0))
+    division.set("expression", exp.paren(exp.Case(ifs=[exp.If(this=zero, true=fails)], default=below.copy())))
 
 
 def _is_key(part: Any) -> bool:
