@@ -202,9 +202,7 @@ class Queries:
         """Run one statement of many; its result can be asked for like any other's."""
         child = self._history.start(query.user, "", str(body["sqlText"]), session.facts)
         try:
-            done = await self._one(query, token, session, body, host)
-            if isinstance(done, dict):
-                raise SnowflakeFault(2, "0A000", "Unsupported feature 'PUT or GET in a multi-statement request'.")
+            done = _rows(await self._one(query, token, session, body, host))
         except SnowflakeFault as fault:
             self._history.end(child, None, fault)
             raise
@@ -258,6 +256,16 @@ class Queries:
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, work, *given)
+
+
+def _rows(result: Result) -> Result:
+    """A result that has rows.
+
+    :raises SnowflakeFault: 000002, it is a client's order to move files, of which one request can have but one.
+    """
+    if isinstance(result, dict):
+        raise SnowflakeFault(2, "0A000", "Unsupported feature 'PUT or GET in a multi-statement request'.")
+    return result
 
 
 def _dropped(answer: DropDatabaseAnswer, *, dropped: bool) -> RowsAnswer:
