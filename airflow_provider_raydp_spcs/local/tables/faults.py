@@ -88,6 +88,8 @@ def _of_fakesnow(error: Exception, sql: str) -> SnowflakeFault:
 
 
 def _reworded(number: int, state: str, text: str, sql: str) -> SnowflakeFault:
+    if "Division by zero" in text:
+        return SnowflakeFault(100051, "22012", "Division by zero")
     if "Interrupted" in text:
         return SnowflakeFault(604, "57014", "SQL execution canceled")
     if found := _MISSING_FUNCTION.search(text):
