@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 TICK_SECONDS: Final = 0.2
 STOP_SECONDS: Final = 35.0
+NEW_INSTANCES: Final = 20
+"""Of one service in one round, so that statements do not wait long for the lock."""
 
 
 class Supervisor:
@@ -132,9 +134,9 @@ class Supervisor:
             if not (surplus.has_ended and service.job):
                 service.stop(surplus)
         there = {each.id for each in [*service.instances, *service.leaving]}
-        for number in range(record.wanted_instances):
-            if number not in there:
-                service.instances.append(self._new_instance(record, number))
+        missing = [number for number in range(record.wanted_instances) if number not in there]
+        for number in missing[:NEW_INSTANCES]:
+            service.instances.append(self._new_instance(record, number))
         service.instances.sort(key=lambda each: each.id)
         for instance in service.instances:
             if not instance.scheduled and not instance.has_ended:
@@ -186,6 +188,8 @@ class Supervisor:
             return
         self._sampled = time.monotonic()
         for service in self._fleet.services.values():
+            if service.deleting:  # its pool may be gone
+                continue
             pool = self._fleet.pools.get(service.record.pool)
             self._metrics.sample(service, instance_family(pool.instance_family))
 

@@ -73,13 +73,14 @@ def group(cursor: Cursor) -> str:
     return cursor.skip_group() if cursor.words(1) == ("(",) else cursor.value()
 
 
-def at_least(minimum: int, name: str) -> Reader:
-    """A whole number that may not be smaller."""
+def at_least(minimum: int, name: str, maximum: int = 2**31 - 1) -> Reader:
+    """A whole number that may not be smaller, or larger than the maximum."""
 
     def read(cursor: Cursor) -> int:
         found = cursor.number()
-        if found < minimum:
-            msg = f"invalid value {found} for property '{name}'; it must be at least {minimum}"
+        if not minimum <= found <= maximum:
+            bound = f"at least {minimum}" if found < minimum else f"at most {maximum}"
+            msg = f"invalid value {found} for property '{name}'; it must be {bound}"
             raise invalid_value(msg)
         return found
 

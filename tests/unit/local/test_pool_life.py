@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
-from airflow_provider_raydp_spcs.local.services import nodes
+from airflow_provider_raydp_spcs.local.services import nodes, supervisor
 from tests.unit.local.played import Account, spec
 
 
@@ -181,6 +181,30 @@ def test_stop_all_drops_services_and_cancels_jobs(account: Account) -> None:
     with pytest.raises(SnowflakeFault, match="invalid workload type 'FOO'"):
         account.rows("ALTER COMPUTE POOL P STOP ALL OF TYPE foo")
     assert account.one("DROP COMPUTE POOL P")["status"] == "P successfully dropped."
+
+
+def test_dropping_a_pool_aborts_its_jobs_and_is_refused_for_services(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "SAMPLE_SECONDS", 0.0)
+    account.runtime.deaf = True
+    account.rows(f"EXECUTE JOB SERVICE IN COMPUTE POOL P NAME = J ASYNC = TRUE FROM SPECIFICATION $${spec()}$$")
+    create(account, "A")
+    account.step(2)
+    with pytest.raises(SnowflakeFault, match="services A still exist on it") as caught:
+        account.rows("DROP COMPUTE POOL P")
+    assert (caught.value.number, caught.value.sqlstate) == (2043, "02000")
+    account.rows("DROP SERVICE A")
+    for each in account.running:
+        if each.asked:
+            each.code = 143
+    account.step(2)
+    account.rows("DROP COMPUTE POOL P")
+    account.step(2)
+    assert [each.asked for each in account.running] == [True], "the job's container is asked to end"
+    account.running[0].code = 143
+    account.step(2)
+    assert account.rows("SHOW SERVICES") == []
 
 
 def test_what_may_change_only_while_suspended(account: Account) -> None:

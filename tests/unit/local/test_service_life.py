@@ -128,6 +128,7 @@ def test_min_ready_instances_decide_when_a_service_runs(account: Account) -> Non
         ("CREATE SERVICE A IN COMPUTE POOL P FROM SPECIFICATION $$B$$ MAX_INSTANCES = 2", "must be equal"),
         ("CREATE SERVICE A IN COMPUTE POOL P FROM SPECIFICATION $$W$$ AUTO_SUSPEND_SECS = 300", "public endpoints"),
         ("EXECUTE JOB SERVICE IN COMPUTE POOL P REPLICAS = 0 FROM SPECIFICATION $$S$$", "at least 1"),
+        (f"EXECUTE JOB SERVICE IN COMPUTE POOL P REPLICAS = {'9' * 30} FROM SPECIFICATION $$S$$", "at most 1000"),
         (
             "EXECUTE JOB SERVICE IN COMPUTE POOL P MIN_INSTANCES = 1 FROM SPECIFICATION $$S$$",
             "unexpected 'MIN_INSTANCES'",

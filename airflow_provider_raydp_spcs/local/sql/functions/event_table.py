@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.sql.functions.records import MAX_ROWS, metric_record, utc
 from airflow_provider_raydp_spcs.local.sql.functions.registry import Rows, relation
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.sql.registry import Context
 
 NAME: Final = "SNOWFLAKE.TELEMETRY.EVENTS"
-"""The table that accounts have from the beginning."""
+"""The table that accounts have from the beginning; there is a view of it, too."""
 _VARIANTS: Final = ["TRACE", "RESOURCE", "RESOURCE_ATTRIBUTES", "SCOPE", "SCOPE_ATTRIBUTES"]
 COLUMNS: Final = {
     "TIMESTAMP": "TIMESTAMP_NTZ",
@@ -35,7 +37,8 @@ def events(context: Context) -> Rows:
     for service in context.platform.views.services():
         name = f"{service['database_name']}.{service['schema_name']}.{service['name']}"
         if service["status"] != "DELETING" and context.has("MONITOR", "Service", name):
-            rows += _of(context, service, name)
+            with contextlib.suppress(SnowflakeFault):  # it was dropped meanwhile
+                rows += _of(context, service, name)
     rows.sort(key=lambda row: str(row["TIMESTAMP"]), reverse=True)
     return Rows(COLUMNS, rows[:MAX_ROWS], "TIMESTAMP")
 
@@ -52,8 +55,9 @@ def _of(context: Context, service: dict[str, Any], name: str) -> Iterator[dict[s
     }
 
     def row(kind: str, moment: Any, instance: int | None, container: str | None, **more: Any) -> dict[str, Any]:
-        key = "snow.service.instance" if kind == "EVENT" else "snow.service.container.instance"
-        where = {key: instance, "snow.service.container.name": container}
+        where = {"snow.service.instance": instance, "snow.service.container.name": container}
+        if container is not None:
+            where["snow.service.container.instance"] = instance
         told = {key: str(value) for key, value in where.items() if value is not None}
         return {"TIMESTAMP": utc(moment), "RECORD_TYPE": kind, "RESOURCE_ATTRIBUTES": {**about, **told}, **more}
 

@@ -15,9 +15,11 @@ from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _KIND = "Compute pool"
 _DONE = "Statement executed successfully."
+MOST_NODES = 1000
+"""Of one pool; more than any account has by default (SPCS reference 1.6)."""
 _PROPERTIES: dict[str, p.Reader] = {
-    "MIN_NODES": p.at_least(1, "MIN_NODES"),
-    "MAX_NODES": p.at_least(1, "MAX_NODES"),
+    "MIN_NODES": p.at_least(1, "MIN_NODES", MOST_NODES),
+    "MAX_NODES": p.at_least(1, "MAX_NODES", MOST_NODES),
     "INSTANCE_FAMILY": p.value,
     "AUTO_RESUME": Cursor.boolean,
     "INITIALLY_SUSPENDED": Cursor.boolean,

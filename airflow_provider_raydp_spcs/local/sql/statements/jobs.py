@@ -10,14 +10,14 @@ from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name, unquoted
 from airflow_provider_raydp_spcs.local.sql.spec_sources import Source
-from airflow_provider_raydp_spcs.local.sql.statements.services import check_properties, read_placed
+from airflow_provider_raydp_spcs.local.sql.statements.services import MOST_INSTANCES, check_properties, read_placed
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _VERB: Final = "EXECUTE JOB SERVICE"
 _PROPERTIES: dict[str, p.Reader] = {
     "NAME": Cursor.name,
     "ASYNC": Cursor.boolean,
-    "REPLICAS": p.at_least(1, "REPLICAS"),
+    "REPLICAS": p.at_least(1, "REPLICAS", MOST_INSTANCES),
     "QUERY_WAREHOUSE": Cursor.name,
     "COMMENT": p.text,
     "EXTERNAL_ACCESS_INTEGRATIONS": Cursor.names,

@@ -16,10 +16,12 @@ from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _KIND = "Service"
 _DONE = "Statement executed successfully."
+MOST_INSTANCES = 1000
+"""Of one service or job on this machine; the real Snowflake documents no limit."""
 _SET: dict[str, p.Reader] = {
-    "MIN_INSTANCES": p.at_least(1, "MIN_INSTANCES"),
-    "MAX_INSTANCES": p.at_least(1, "MAX_INSTANCES"),
-    "MIN_READY_INSTANCES": p.at_least(0, "MIN_READY_INSTANCES"),
+    "MIN_INSTANCES": p.at_least(1, "MIN_INSTANCES", MOST_INSTANCES),
+    "MAX_INSTANCES": p.at_least(1, "MAX_INSTANCES", MOST_INSTANCES),
+    "MIN_READY_INSTANCES": p.at_least(0, "MIN_READY_INSTANCES", MOST_INSTANCES),
     "AUTO_RESUME": Cursor.boolean,
     "AUTO_SUSPEND_SECS": p.at_least(0, "AUTO_SUSPEND_SECS"),
     "EXTERNAL_ACCESS_INTEGRATIONS": Cursor.names,
