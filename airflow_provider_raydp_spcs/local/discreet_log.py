@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Final
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_PLACES: Final = 30
+"""How many places of an exception are told, the last ones."""
 _TALKATIVE: Final = ("fakesnow", "httpcore", "httpx", "snowflake", "sqlglot")
 """They log statements, values and addresses."""
 
@@ -23,7 +25,7 @@ class DiscreetFormatter(logging.Formatter):
         parts: list[str] = []
         error = ei[1]
         while error is not None:
-            places = "".join(traceback.format_tb(error.__traceback__))
+            places = "".join(traceback.format_tb(error.__traceback__, limit=-_PLACES))
             parts.append(f"{places}{type(error).__module__}.{type(error).__qualname__} (its message is left out)")
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return "Traceback (most recent call last):\n" + "\ncaused by:\n".join(parts)

@@ -175,7 +175,7 @@ class ServiceSpecification:
 
         try:
             whole = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ArithmeticError, RecursionError, ValueError) as error:  # of odd escapes, of nesting
             msg = f"the text is no YAML: {error}"
             raise invalid(msg) from error
         if not isinstance(whole, Mapping):

@@ -86,7 +86,7 @@ _TYPES: Final = ("TEXT", "FIXED", "REAL", "BOOLEAN", "DATE", "TIME", "TIMESTAMP_
 def mutated(draw: st.DrawFn) -> str:
     """A valid statement with a few pieces gone, doubled, exchanged or replaced."""
     pieces = _PIECE.findall(draw(st.sampled_from(VALID)))
-    for _ in range(draw(st.integers(0, 4))):
+    for _ in range(draw(st.sampled_from((0, 0, 1, 1, 2, 4)))):
         if not pieces:
             break
         at = draw(st.integers(0, len(pieces) - 1))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlglot.errors import SqlglotError
 
 logger = logging.getLogger(__name__)
+_STATE_LENGTH: Final = 5
 _COMPILE: Final = "SQL compilation error:\n"
 _MISSING: Final = re.compile(r"(Table|View|Sequence|Schema) with name (\S+) does not exist")
 _MISSING_FUNCTION: Final = re.compile(
@@ -52,6 +53,8 @@ def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
         return _of_fakesnow(error, sql)
     if isinstance(error, SqlglotError):
         return _unreadable_statement(error)
+    if isinstance(error, RecursionError):
+        return SnowflakeFault(2, "0A000", "Unsupported feature 'a statement that is nested so deeply'.")
     name = type(error).__name__
     text = str(error).split("\n")[0]
     if name == "ConstraintException":
@@ -77,7 +80,10 @@ def _unreadable_statement(error: SqlglotError) -> SnowflakeFault:
 def _of_fakesnow(error: Exception, sql: str) -> SnowflakeFault:
     number = getattr(error, "errno", None) or 1003
     text = str(getattr(error, "raw_msg", None) or getattr(error, "msg", None) or error)
-    return _reworded(max(int(number), 1), str(getattr(error, "sqlstate", None) or "42000"), text, sql)
+    if text.startswith("Session variable "):
+        return SnowflakeFault(2211, "02000", f"{_COMPILE}{text}")
+    state = str(getattr(error, "sqlstate", None) or "")
+    return _reworded(max(int(number), 1), state if len(state) == _STATE_LENGTH else "42000", text, sql)
 
 
 def _reworded(number: int, state: str, text: str, sql: str) -> SnowflakeFault:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
+import zlib
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -15,14 +15,33 @@ from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.wire.rendering import fault_json
 
 logger = logging.getLogger(__name__)
+MAX_BYTES: Final = 256 * 1024 * 1024
+"""What a request may hold when it is unzipped."""
 Handler = Callable[[Request], Awaitable[JSONResponse]]
+
+
+def _unzipped(raw: bytes) -> bytes:
+    """What was zipped; a little that becomes too much is refused, for it would take all memory.
+
+    :raises ValueError: it is too much, or was not zipped.
+    """
+    try:
+        unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        found = unzip.decompress(raw, MAX_BYTES)
+    except zlib.error as error:
+        msg = "not zipped"
+        raise ValueError(msg) from error
+    if not unzip.eof:
+        msg = f"more than {MAX_BYTES} bytes, or cut off"
+        raise ValueError(msg)
+    return found
 
 
 async def body_of(request: Request) -> dict[str, Any]:
     """The JSON object that a client sent, zipped or not; an empty one for anything else."""
     raw = await request.body()
-    if request.headers.get("content-encoding") == "gzip":
-        raw = gzip.decompress(raw)
+    if request.headers.get("content-encoding") == "gzip" and raw:
+        raw = _unzipped(raw)
     found = json.loads(raw or b"{}")
     return found if isinstance(found, dict) else {}
 

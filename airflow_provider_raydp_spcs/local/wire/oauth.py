@@ -27,9 +27,12 @@ class OAuth:
 
     async def token(self, request: Request) -> Response:
         """The token is the whole body of the answer; a refusal is HTTP 400 or 401 with JSON."""
-        if int(request.headers.get("content-length") or 0) > _MAX_BYTES:
-            return _refused("invalid_request", "The request is too long.")
-        form = {key: values[0] for key, values in parse_qs((await request.body()).decode(errors="replace")).items()}
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > _MAX_BYTES:
+                return _refused("invalid_request", "The request is too long.")
+        form = {key: values[0] for key, values in parse_qs(body.decode(errors="replace")).items()}
         if form.get("grant_type") != _JWT_BEARER:
             return _refused("unsupported_grant_type", f"The grant type must be {_JWT_BEARER}.")
         scopes = form.get("scope", "").split()

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, does_not_exist
 from airflow_provider_raydp_spcs.local.interruption import interruptible
 from airflow_provider_raydp_spcs.local.sql.dispatch import Dispatcher
+from airflow_provider_raydp_spcs.local.sql.redaction import redacted
 from airflow_provider_raydp_spcs.local.tables.engine import Engine
 from airflow_provider_raydp_spcs.local.tables.session import TableSession
 from airflow_provider_raydp_spcs.local.wire.answers import (
@@ -97,7 +98,7 @@ class Queries:
             "id": query.id,
             "status": query.status,
             "state": query.status,
-            "sqlText": query.text,
+            "sqlText": redacted(query.text),
             "startTime": int(query.started * 1000),
             "endTime": int((query.ended or 0) * 1000),
             "sessionId": 0,

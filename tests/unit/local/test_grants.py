@@ -221,6 +221,11 @@ def test_secondary_roles_help_with_everything_but_making_objects(account: Accoun
         "GRANT READ ON FUTURE NONSENSE IN SCHEMA S TO ROLE R",
         "GRANT READ ON ALL STAGES IN WAREHOUSE W TO ROLE R",
         "GRANT READ, ON STAGE X TO ROLE R",
+        "GRANT NONSENSE ON STAGE X TO ROLE R",
+        "GRANT READ, NONSENSE ON ALL STAGES IN SCHEMA DB.S TO ROLE R",
+        "GRANT READ ON COMPUTE POOL P TO ROLE R",
+        "GRANT SELECT ON ACCOUNT TO ROLE R",
+        "GRANT CREATE STAGE ON STAGE X TO ROLE R",
         "GRANT ROLE R",
         "GRANT READ ON STAGE X FROM ROLE R",
         "REVOKE READ ON STAGE X TO ROLE R",
@@ -250,3 +255,15 @@ def test_what_is_not_there_names_itself_unsupported(account: Account, text: str)
     with pytest.raises(SnowflakeFault, match="Unsupported feature") as caught:
         account.answer(text)
     assert (caught.value.number, caught.value.sqlstate) == (2, "0A000")
+
+
+def test_roles_are_shown_with_what_they_are_to_the_session(account: Account) -> None:
+    account.answer("GRANT ROLE R TO ROLE Q")
+    account.answer("GRANT ROLE R TO USER ANN")
+    account.session.role = "Q"
+    rows = {row["name"]: row for row in account.rows("SHOW ROLES")}
+    assert set(rows) == {"ACCOUNTADMIN", "P", "PUBLIC", "Q", "R", "SECURITYADMIN", "SYSADMIN", "USERADMIN"}
+    told = ("is_current", "is_inherited", "assigned_to_users", "granted_to_roles", "granted_roles", "owner")
+    assert [rows["R"][key] for key in told] == ["N", "Y", 1, 1, 0, "ACCOUNTADMIN"]
+    assert [rows["Q"][key] for key in told] == ["Y", "N", 0, 0, 1, "ACCOUNTADMIN"]
+    assert [row["name"] for row in account.rows("SHOW ROLES LIKE 'sys%'")] == ["SYSADMIN"]

@@ -117,3 +117,11 @@ def test_singular_keys_and_old_stage_volumes_are_taken() -> None:
 def test_units(text: str, number: int) -> None:
     assert memory_bytes(text) == number
     assert cpu_count("250m") == 0.25
+
+
+@pytest.mark.parametrize(
+    "text", ['spec: "\\UFFFFFFFF"', 'spec: "\\UAC52BFFF"', "[" * 5000, "{" * 5000, "spec: &a [*a]"]
+)
+def test_what_yamls_reader_stumbles_over_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSpecificationError):
+        ServiceSpecification.from_yaml(text)

@@ -9,6 +9,7 @@ from typing import Any
 from airflow_provider_raydp_spcs.local.errors import invalid_value
 from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
 from airflow_provider_raydp_spcs.local.sql import properties as p
+from airflow_provider_raydp_spcs.local.sql.catalogue import SYSTEM_ROLES
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
@@ -289,6 +290,43 @@ def show_rules(cursor: Cursor) -> Statement:
     return _show(cursor, "network rules", "Network rule")
 
 
+@dataclass(frozen=True)
+class ShowRoles:
+    """Every role, Snowflake's own too; any role may see that there are others."""
+
+    filters: ShowFilters
+
+    def run(self, context: Context) -> Answer:
+        access, session = context.access, context.session
+        user = context.catalogue.find("User", session.user) or {}
+        own = [grant for grant in access.grants() if grant["kind"] == "ROLE"]
+        rows = []
+        every: dict[str, dict[str, Any]] = {name: {} for name in SYSTEM_ROLES}
+        for name, body in sorted((every | dict(context.catalogue.all("Role"))).items()):
+            given = [grant["to"] for grant in own if grant["name"] == name]
+            rows.append(
+                {
+                    "created_on": body.get("created_on"),
+                    "name": name,
+                    "is_default": _letter(user.get("DEFAULT_ROLE") == name),
+                    "is_current": _letter(session.role == name),
+                    "is_inherited": _letter(name != session.role and name in access.roles(session.role)),
+                    "assigned_to_users": given.count("USER"),
+                    "granted_to_roles": given.count("ROLE"),
+                    "granted_roles": sum((grant["to"], grant["role"]) == ("ROLE", name) for grant in own),
+                    "owner": body.get("owner") or "",
+                    "comment": body.get("COMMENT") or "",
+                }
+            )
+        return answer_of("roles", self.filters.apply(rows))
+
+
+def _letter(truth: object) -> str:
+    return "Y" if truth else "N"
+
+
 @reads("SHOW ROLES")
 def show_roles(cursor: Cursor) -> Statement:
-    return _show(cursor, "roles", "Role")
+    filters = read_filters(cursor)
+    cursor.end()
+    return ShowRoles(filters)

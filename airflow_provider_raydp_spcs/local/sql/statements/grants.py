@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, cannot, does_not_exist, unsupported
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, cannot, does_not_exist, syntax_error, unsupported
 from airflow_provider_raydp_spcs.local.security.access import ACCOUNT, IN_SCHEMA
+from airflow_provider_raydp_spcs.local.security.privileges import exists
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
@@ -269,6 +270,10 @@ def _read(cursor: Cursor, preposition: str, *, grants: bool) -> Statement:
         outer = object_of(cursor)
         if outer[0] not in ("Database", "Schema"):
             raise cursor.fault()
+    for privilege in privileges:
+        if not exists(privilege, kind):
+            start = next(each.start for each in cursor.tokens if each.text.upper() == privilege.partition(" ")[0])
+            raise syntax_error(start, privilege)
     cursor.expect(preposition)
     receiver = receiver_of(cursor, ends=False)
     if receiver.to == "USER":
