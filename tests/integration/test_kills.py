@@ -31,7 +31,7 @@ KILLS: Final = int(os.environ.get("RAYDP_KILLS", "15"))
 """How many times the server is killed; a third of them for each kind of statement."""
 LAST_MOMENT: Final = 0.8
 """Seconds after a client's first statement in which the server is killed at the latest."""
-FILES, ROWS = 3, 20_000
+FILES, ROWS = 40, 3_000
 SCHEMA: Final = "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA"
 STAGE: Final = Path("RAYDP_SIS_DB", "RAYDP_SIS_CORE_SCHEMA", "KILLS")
 SPEC: Final = """

@@ -55,6 +55,19 @@ def arguments(folder: Path, engine: str, **changes: Any) -> list[str]:
     return container_command.run_arguments(start, "name", Labels("abcdef", "1"), network, engine)
 
 
+def test_mounts_that_may_only_be_read_are_so(tmp_path: Path) -> None:
+    mounts = {"/token": tmp_path / "s", "/own": tmp_path / "0"}
+    words = arguments(tmp_path, "podman", mounts=mounts, memory_volumes={}, read_only=("/token",))
+    assert f"type=bind,source={tmp_path}/s,target=/token,readonly" in words
+    assert f"type=bind,source={tmp_path}/0,target=/own" in words
+
+
+@pytest.mark.parametrize("changes", [{"env": {"A=B": "x"}}, {"env": {"A\nB": "x"}}, {"command": ("run", "\0")}])
+def test_a_container_with_texts_that_no_process_can_have_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(OSError, match="no process can have"):
+        arguments(tmp_path, "podman", **changes)
+
+
 @pytest.mark.parametrize("engine", ["podman", "docker"])
 def test_a_container_gets_what_the_specification_says(tmp_path: Path, engine: str) -> None:
     words = arguments(tmp_path, engine)
