@@ -203,3 +203,16 @@ def test_a_job_that_is_stopped_leaves_the_table_as_it_was(
             job.kill()
     assert session.execute("SHOW STAGES LIKE 'RAYDP_WRITE%'") == []
     assert found(table) == ROWS
+
+
+def test_rays_own_readers_and_writers_of_tables_work_unmodified(
+    ray: Any, environment: dict[str, str], session: ConnectorSession
+) -> None:
+    names = ("host", "port", "account", "user", "password", "role", "database", "schema", "warehouse")
+    parameters = {name: environment[f"SNOWFLAKE_{name.upper()}"] for name in names}
+    session.execute("CREATE OR REPLACE TABLE RAYT (A INT, B VARCHAR)")
+    rows = [{"A": number, "B": f"row {number}"} for number in range(100)]
+    ray.data.from_items(rows).write_snowflake("RAYT", parameters)
+    assert session.execute("SELECT COUNT(*) AS N, SUM(A) AS S FROM RAYT") == [{"n": 100, "s": 4950}]
+    read = ray.data.read_snowflake("SELECT * FROM RAYT WHERE A >= 90", parameters)
+    assert sorted(row["A"] for row in read.take_all()) == list(range(90, 100))

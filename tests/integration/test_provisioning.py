@@ -168,3 +168,6 @@ def test_the_event_table_answers_what_snowflake_cli_asks(connection: SnowflakeCo
     assert one == {"VALUE": "0", "UNIT": "restarts"}
     lines = rows(connection, "SELECT LOG FROM TABLE(T!SPCS_GET_LOGS()) ORDER BY TIMESTAMP LIMIT 1")
     assert lines == [{"LOG": "listening"}]
+    logs = "TABLE(SPLIT_TO_TABLE(SYSTEM$GET_SERVICE_LOGS('T', 0, 'main'), '\\n'))"
+    found = rows(connection, f"SELECT index, value AS log_line FROM {logs} WHERE CONTAINS(log_line, 'listening')")
+    assert found == [{"INDEX": 1, "LOG_LINE": "listening"}]

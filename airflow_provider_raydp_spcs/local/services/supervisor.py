@@ -91,24 +91,30 @@ class Supervisor:
     def _tick(self) -> None:
         renew = time.monotonic() - self._tokens_renewed > self._around.token_renewal_seconds
         for name, service in list(self._fleet.services.items()):
-            self._see_off(service)
-            if service.deleting:
-                if not service.leaving:
-                    del self._fleet.services[name]
-                    self._ingress.close_ports(service.record.ingress_ports.values())
-                    self._clock.forget(self._folders.logs / name)
-                    for folder in (self._folders.logs, self._folders.blocks):
-                        shutil.rmtree(folder / name, ignore_errors=True)
-                continue
-            self._wake(service)
-            self._reconcile(service)
-            self._write_down(service)
-            if renew:
-                self._renew_tokens(service)
+            try:
+                self._tend(name, service, renew=renew)
+            except Exception:
+                logger.exception("the supervisor stumbled over %s; it goes on with the others", name)
         self._rest_pools()
         self._measure()
         if renew:
             self._tokens_renewed = time.monotonic()
+
+    def _tend(self, name: str, service: RunningService, *, renew: bool) -> None:
+        self._see_off(service)
+        if service.deleting:
+            if not service.leaving:
+                del self._fleet.services[name]
+                self._ingress.close_ports(service.record.ingress_ports.values())
+                self._clock.forget(self._folders.logs / name)
+                for folder in (self._folders.logs, self._folders.blocks):
+                    shutil.rmtree(folder / name, ignore_errors=True)
+            return
+        self._wake(service)
+        self._reconcile(service)
+        self._write_down(service)
+        if renew:
+            self._renew_tokens(service)
 
     def _wake(self, service: RunningService) -> None:
         """Resume a service that somebody asked something of (SPCS reference 4.1)."""

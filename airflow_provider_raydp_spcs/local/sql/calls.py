@@ -28,12 +28,13 @@ from airflow_provider_raydp_spcs.local.sql.functions.registry import (
     Table,
 )
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
+from airflow_provider_raydp_spcs.local.sql.splits import open_splits
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, Column, RewriteAnswer, RowsAnswer
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.sql.registry import Context
 
-_MARKS: Final = ("SYSTEM$", "!SPCS_", "GET_JOB_HISTORY", "TELEMETRY")
+_MARKS: Final = ("SYSTEM$", "!SPCS_", "GET_JOB_HISTORY", "TELEMETRY", "SPLIT_TO_TABLE")
 _CONSTANTS: Final = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING, TokenType.NUMBER})
 
 for _module in pkgutil.iter_modules(functions.__path__, f"{functions.__name__}."):
@@ -49,13 +50,15 @@ def answer_calls(text: str, bindings: Sequence[object], context: Context) -> Ans
     if not any(mark in upper for mark in _MARKS):
         return None
     try:
+        opened = open_splits(text, tokens_of(text))
+        text = opened or text
         tokens = [token for token in tokens_of(text) if token.token_type is not TokenType.SEMICOLON]
     except SqlglotError:
         return None
     reader = _Reader(text, tokens, bindings)
     calls = list(reader.calls())
     if not calls:
-        return None
+        return None if opened is None else RewriteAnswer(opened, keeps_bindings=True)
     first, _ = calls[0]
     if len(calls) == 1 and first.name in SCALARS and (column := reader.whole(first)):
         return RowsAnswer([Column(column)], [[_scalar(first, context)]])

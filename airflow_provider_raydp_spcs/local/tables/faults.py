@@ -25,10 +25,11 @@ _EXISTS: Final = re.compile(r'with name "?([^" ]+)"? already exists')
 _UNREADABLE: Final = re.compile(r"Could not convert string ['\"](.*?)['\"] to '?(\w+)")
 _STOPPED: Final = re.compile(r"Line (\d+), Col: (\d+)\.")
 _AT_OR_NEAR: Final = re.compile(r'syntax error at or near "([^"]+)"')
-_VERBS: Final = frozenset(
+_WORDS: Final = (
     "ALTER BEGIN CALL COMMENT COMMIT COPY CREATE DECLARE DELETE DESC DESCRIBE DROP EXECUTE EXPLAIN GET GRANT INSERT LIST LS "
-    "MERGE PUT REMOVE REVOKE RM ROLLBACK SELECT SET SHOW START TRUNCATE UNDROP UNSET UPDATE USE VALUES WITH".split()
+    "MERGE PUT REMOVE REVOKE RM ROLLBACK SELECT SET SHOW START TRUNCATE UNDROP UNSET UPDATE USE VALUES WITH"
 )
+_VERBS: Final = frozenset(_WORDS.split())
 """Words with which statements begin."""
 _DUCK: Final = {
     "InterruptException": (604, "57014", "SQL execution canceled"),
@@ -87,6 +88,8 @@ def _of_fakesnow(error: Exception, sql: str) -> SnowflakeFault:
 
 
 def _reworded(number: int, state: str, text: str, sql: str) -> SnowflakeFault:
+    if "Division by zero" in text:
+        return SnowflakeFault(100051, "22012", "Division by zero")
     if "Interrupted" in text:
         return SnowflakeFault(604, "57014", "SQL execution canceled")
     if found := _MISSING_FUNCTION.search(text):

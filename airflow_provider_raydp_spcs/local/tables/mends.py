@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
+import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,11 +20,13 @@ from sqlglot import exp
 _casting: ContextVar[bool] = ContextVar("casting", default=False)
 """Whether aggregates of numbers cast what they are given: only where it turned out to be a text."""
 _SCOPED = re.compile(r"^(\s*CREATE\s+(?:OR\s+REPLACE\s+)?)SCOPED\s+", re.IGNORECASE)
+_LOCK_SECONDS = 2.0
+"""How long a statement waits for another's change; Snowflake's LOCK_TIMEOUT, much shorter."""
 _KEYS = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
 _COLUMN_KEYS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.Reference)
 _LOCKED = (
     "Another statement has locked the table and this lock has not yet been released. "
-    "Your statement was aborted because waiting for this lock is limited to 0 s"
+    "Your statement was aborted because waiting for this lock is limited to 2 s"
 )
 
 
@@ -32,6 +37,32 @@ class _Nowhere(dict[str, Any]):
         pass
 
 
+class _Patient:
+    """A connection of DuckDB's that waits a while for what another one changes, as Snowflake waits for locks.
+
+    DuckDB refuses at once. Outside a transaction each statement of its own is whole or nothing, so it is tried again.
+    """
+
+    def __init__(self, duck: duckdb.DuckDBPyConnection) -> None:
+        self._duck = duck
+        self.in_transaction: Callable[[], bool] = lambda: False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._duck, name)
+
+    def execute(self, *given: Any, **named: Any) -> Any:
+        """Run a statement of DuckDB's."""
+        end = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                return self._duck.execute(*given, **named)
+            except duckdb.TransactionException as error:
+                hopeless = "conflict" not in str(error).lower() or self.in_transaction()
+                if hopeless or time.monotonic() > end:
+                    raise
+                time.sleep(random.uniform(0.002, 0.03))  # noqa: S311 - so that two that collide do not do so again
+
+
 class Connection(FakeSnowflakeConnection):  # type: ignore[misc]
     """fakesnow's, with cursors of ours.
 
@@ -39,7 +70,9 @@ class Connection(FakeSnowflakeConnection):  # type: ignore[misc]
     """
 
     def __init__(self, duck: duckdb.DuckDBPyConnection, **given: Any) -> None:
-        super().__init__(duck, _Nowhere(), create_schema=False, **given)
+        patient = _Patient(duck)
+        super().__init__(patient, _Nowhere(), create_schema=False, **given)
+        patient.in_transaction = lambda: self._in_transaction
         self.temporary: set[tuple[str, str, str]] = set()
         """Temporary tables, which DuckDB keeps in a schema of its own, under the names that Snowflake has for them."""
 
@@ -109,6 +142,8 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
             source = select.args.get("from_") if select else None
             if source is not None and source.find(exp.Values) and mark.this.name.isdigit():
                 mark.replace(exp.column(f"COLUMN{mark.this.name}"))
+        for division in list(expression.find_all(exp.Div, exp.Mod)):
+            _refuse_zero(division)
         self._place_references(expression)
         return super()._transform(expression, params)
 
@@ -190,6 +225,16 @@ def _compare_as_text(expression: Any) -> None:
             is_field = isinstance(field, (exp.JSONExtract, exp.Bracket))
             if is_field and isinstance(text, exp.Literal) and text.is_string:
                 comparison.set(this, exp.cast(field, "varchar"))
+
+
+def _refuse_zero(division: Any) -> None:
+    """DuckDB divides by zero, Snowflake does not."""
+    below = division.expression
+    if isinstance(below, exp.Literal) and float(below.name or 0):
+        return
+    fails = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string("Division by zero")])
+    zero = exp.EQ(this=exp.paren(below.copy()), expression=exp.Literal.number(0))
+    division.set("expression", exp.paren(exp.Case(ifs=[exp.If(this=zero, true=fails)], default=below.copy())))
 
 
 def _is_key(part: Any) -> bool:

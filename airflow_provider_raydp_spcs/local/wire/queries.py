@@ -38,7 +38,7 @@ from airflow_provider_raydp_spcs.local.wire.rendering import (
     result_json,
 )
 from airflow_provider_raydp_spcs.local.wire.sessions import Session, Sessions
-from airflow_provider_raydp_spcs.local.wire.splitting import shares, statements
+from airflow_provider_raydp_spcs.local.wire.splitting import pipe, piped, shares, statements
 from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
 
 logger = logging.getLogger(__name__)
@@ -183,22 +183,31 @@ class Queries:
         wanted = int(count if count is not None else facts.parameters.get("MULTI_STATEMENT_COUNT") or 1)
         texts = statements(query.text, wanted)
         if len(texts) == 1 and wanted <= 1:
-            return await self._one(query, token, session, {**body, "sqlText": texts[0]}, host)
+            chain = pipe(texts[0])
+            if chain is None:
+                return await self._one(query, token, session, {**body, "sqlText": texts[0]}, host)
+            keys: list[str] = []
+            for text, share in zip(chain, shares(bindings, chain), strict=True):
+                part = {**body, "sqlText": piped(text, keys), "bindings": share}
+                last = await self._child(query, token, session, part, host)
+                keys.append(last.id)
+            return last.result or {}
         children = []
         for text, share in zip(texts, shares(bindings, texts), strict=True):
-            child = self._history.start(query.user, "", text, facts)
-            children.append(child)
-            try:
-                done = await self._one(query, token, session, {**body, "sqlText": text, "bindings": share}, host)
-            except SnowflakeFault as fault:
-                self._history.end(child, None, fault)
-                raise
-            if isinstance(done, dict):
-                refusal = SnowflakeFault(2, "0A000", "Unsupported feature 'PUT or GET in a multi-statement request'.")
-                self._history.end(child, None, refusal)
-                raise refusal
-            self._history.end(child, done)
+            part = {**body, "sqlText": text, "bindings": share}
+            children.append(await self._child(query, token, session, part, host))
         return many_json([(child.id, child.result) for child in children], query.id, facts)
+
+    async def _child(self, query: Query, token: str, session: Session, body: dict[str, Any], host: str) -> Query:
+        """Run one statement of many; its result can be asked for like any other's."""
+        child = self._history.start(query.user, "", str(body["sqlText"]), session.facts)
+        try:
+            done = _rows(await self._one(query, token, session, body, host))
+        except SnowflakeFault as fault:
+            self._history.end(child, None, fault)
+            raise
+        self._history.end(child, done)
+        return child
 
     async def _one(self, query: Query, token: str, session: Session, body: dict[str, Any], host: str) -> Result:
         text, facts = str(body.get("sqlText") or ""), session.facts
@@ -247,6 +256,16 @@ class Queries:
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, work, *given)
+
+
+def _rows(result: Result) -> Result:
+    """A result that has rows.
+
+    :raises SnowflakeFault: 000002, it is a client's order to move files, of which one request can have but one.
+    """
+    if isinstance(result, dict):
+        raise SnowflakeFault(2, "0A000", "Unsupported feature 'PUT or GET in a multi-statement request'.")
+    return result
 
 
 def _dropped(answer: DropDatabaseAnswer, *, dropped: bool) -> RowsAnswer:

@@ -166,6 +166,14 @@ def test_earlier_results_are_tables(sql: Sql) -> None:
     assert sql("SELECT NAME FROM KEPT") == [("RAYDP_ARTIFACTS",)]
 
 
+def test_statements_are_chained(sql: Sql) -> None:
+    assert sql("SHOW STAGES LIKE 'RAYDP_ARTIFACTS' ->> SELECT \"name\" FROM $1") == [("RAYDP_ARTIFACTS",)]
+    chain = "SELECT 1 AS A ->> SELECT A + 1 AS B FROM $1 ->> SELECT A, B FROM $2 JOIN $1 ON TRUE"
+    assert sql(chain) == [(1, 2)]
+    with pytest.raises(ProgrammingError, match=r"no statement \$2"):
+        sql("SELECT 1 AS A ->> SELECT * FROM $2")
+
+
 def test_a_statement_that_takes_too_long_is_stopped(sql: Sql) -> None:
     endless = "SELECT COUNT(*) FROM RANGE(100000000) A, RANGE(100000000) B WHERE A.RANGE * 3 = B.RANGE * 7 + 1"
     sql("ALTER SESSION SET STATEMENT_TIMEOUT_IN_SECONDS = 1")

@@ -1,13 +1,10 @@
-"""SQLAlchemy, Ray Data and Airflow's SQL operator, all unmodified, against one local Snowflake."""
+"""SQLAlchemy and Airflow's SQL operator, both unmodified (Ray Data: ``tests/integration/test_datasets.py``, which has a Ray)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-from tests.integration.tables.conftest import Sql
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 NAMES = ("host", "port", "account", "user", "password", "role", "database", "schema", "warehouse")
@@ -59,21 +56,3 @@ def test_airflows_sql_operator_runs_with_a_connection(environment: dict[str, str
         task_id="y", conn_id="snowflake_default", sql="SELECT %(a)s + 1", parameters={"a": 41}
     )
     assert bound.execute({}) == [(42,)]
-
-
-@pytest.fixture
-def ray() -> Iterator[Any]:
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80 * 1024 * 1024)
-    yield ray
-    ray.shutdown()
-
-
-def test_ray_data_reads_and_writes_tables(ray: Any, parameters: dict[str, str], sql: Sql) -> None:
-    sql("CREATE OR REPLACE TABLE RAYT (A INT, B VARCHAR)")
-    rows = [{"A": number, "B": f"row {number}"} for number in range(100)]
-    ray.data.from_items(rows).write_snowflake("RAYT", parameters)
-    assert sql("SELECT COUNT(*), SUM(A) FROM RAYT") == [(100, 4950)]
-    read = ray.data.read_snowflake("SELECT * FROM RAYT WHERE A >= 90", parameters)
-    assert sorted(row["A"] for row in read.take_all()) == list(range(90, 100))

@@ -21,7 +21,7 @@ STATEMENTS = int(os.environ.get("RAYDP_SESSION_STATEMENTS", "2000"))
 def test_sessions_keep_to_themselves(environment: dict[str, str], sql: Sql) -> None:
     """Each session has its own temporary table of one name, its own rows of a common one, and its own last statement."""
     sql("CREATE OR REPLACE TABLE COMMON (SESSION INT, ROUND INT)")
-    start = threading.Barrier(SESSIONS)
+    start = threading.Barrier(SESSIONS, timeout=120)
     rounds = max(STATEMENTS // SESSIONS // 4, 2)
 
     def work(number: int) -> int:

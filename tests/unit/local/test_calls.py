@@ -73,6 +73,16 @@ def test_a_scalar_inside_a_statement_becomes_a_literal(account: Account) -> None
     assert sql == 'SELECT LENGTH(\'{"status":"ACTIVE","message":""}\'), \'SYSTEM$GET_COMPUTE_POOL_STATUS(1)\', X FROM T'
 
 
+def test_a_log_is_split_into_rows(account: Account) -> None:
+    text = "SELECT value AS log_line FROM TABLE( SPLIT_TO_TABLE(SYSTEM$GET_SERVICE_LOGS('A', 0, 'main'), '\\n')) WHERE 1 = 1"
+    assert rewritten(account, text) == (
+        "SELECT value AS log_line FROM (SELECT 1 AS SEQ, INDEX + 1 AS INDEX, VALUE::VARCHAR AS VALUE "
+        "FROM TABLE(FLATTEN(INPUT => SPLIT('run 1', '\\n')))) WHERE 1 = 1"
+    )
+    alone = rewritten(account, "SELECT * FROM TABLE(SPLIT_TO_TABLE(?, '.')) T", "a.b")
+    assert alone.endswith("FROM TABLE(FLATTEN(INPUT => SPLIT(?, '.')))) T")
+
+
 def test_what_is_named_beside_a_call_must_be_the_roles_to_use(account: Account) -> None:
     account.catalogue.create("Database", "DB", {"owner": "ACCOUNTADMIN"}, if_not_exists=True)
     for text in ("CREATE ROLE OTHER", "GRANT MONITOR ON COMPUTE POOL P TO ROLE OTHER"):

@@ -61,7 +61,10 @@ def test_values_of_marks(kind: str, sent: str | None, meant: object) -> None:
 
 def test_a_batch_is_one_insert(tables: TableSession) -> None:
     tables.execute("CREATE TABLE T (A INT, B VARCHAR, V VARIANT)")
-    given = {"1": {"type": "FIXED", "value": ["1", None]}, "2": {"type": "TEXT", "value": ["x", "[1]"]}}
+    given: dict[str, dict[str, Any]] = {
+        "1": {"type": "FIXED", "value": ["1", None]},
+        "2": {"type": "TEXT", "value": ["x", "[1]"]},
+    }
     assert marks.is_batch(given)
     assert tables.execute("INSERT INTO T (A, B) VALUES (?, ?)", given).affected == 2
     assert rows(tables, "SELECT A, B FROM T ORDER BY A") == [(1, "x"), (None, "[1]")]
@@ -158,6 +161,8 @@ def test_inferred_types() -> None:
         ("SELECT NOTHING FROM T", 904, "42000", "invalid identifier 'NOTHING'"),
         ("SELECT NO_FUNCTION(1)", 2140, "42601", "Unknown function NO_FUNCTION"),
         ("SELECT 'x'::INT", 100038, "22018", "Numeric value 'x' is not recognized"),
+        ("SELECT 1 / (A - A) FROM VALUES (1) AS V (A)", 100051, "22012", "Division by zero"),
+        ("SELECT 1 % 0", 100051, "22012", "Division by zero"),
         ("INSERT INTO T VALUES (NULL)", 100072, "22000", "NULL result in a non-nullable column 'A'"),
         ("CREATE TABLE T (A INT)", 2002, "42710", "already exists"),
         ("SELEC 1", 1003, "42000", ""),
@@ -184,6 +189,7 @@ def test_temporary_tables_have_their_whole_names(tables: TableSession) -> None:
 def test_columns_of_values_and_keys_of_objects(tables: TableSession) -> None:
     assert rows(tables, "SELECT $2, $1 FROM VALUES (1, 'a'), (2, NULL)") == [("a", 1), (None, 2)]
     assert rows(tables, "SELECT {'Key': 1}:Key::INT") == [(1,)]
+    assert rows(tables, "SELECT 6 / 4, A / 2, 7 % A FROM VALUES (3) AS T (A)") == [(1.5, 1.5, 1)]
 
 
 def test_a_statement_is_described_without_running(tables: TableSession) -> None:
@@ -199,9 +205,14 @@ def test_a_transaction_begun_twice_is_one(tables: TableSession) -> None:
     for statement in ("BEGIN", "BEGIN", "INSERT INTO T VALUES (1)", "ROLLBACK", "ROLLBACK"):
         tables.execute(statement)
     assert rows(tables, "SELECT COUNT(*) FROM T") == [(0,)]
-    with pytest.raises(ValueError, match="undone"), tables.transaction():
-        tables.duck.execute("INSERT INTO T VALUES (1)")
-        raise ValueError("undone")
+
+    def insert_and_fail() -> None:
+        with tables.transaction():
+            tables.duck.execute("INSERT INTO T VALUES (1)")
+            raise ValueError("undone")
+
+    with pytest.raises(ValueError, match="undone"):
+        insert_and_fail()
     assert rows(tables, "SELECT COUNT(*) FROM T") == [(0,)]
 
 

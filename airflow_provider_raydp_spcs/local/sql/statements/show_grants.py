@@ -95,6 +95,7 @@ class ShowGrantsTo:
         own = (_owned(*each) for each in _everything(context))
         found += [each for each in own if each["role"] == receiver.name]
         found += _from_the_beginning(receiver.name)
+        found.sort(key=lambda each: (each["privilege"], each["kind"], each["name"]))
         return answer_of("grants", [_row(context, body) for body in found][: self.limit])
 
 
@@ -114,6 +115,7 @@ class ShowGrantsOn:
             raise does_not_exist(self.kind, name)
         found = [each for each in context.access.grants() if (each["kind"], each["name"]) == (self.kind.upper(), name)]
         found += [_owned(*each) for each in _everything(context) if each[:2] == (self.kind, name)]
+        found.sort(key=lambda each: (each["privilege"], each["role"]))
         return answer_of("grants on", [_row(context, body) for body in found][: self.limit])
 
 
