@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.sql.registry import Context
 
 _BEFORE_NAMES: Final = frozenset({"FROM", "INTO", "JOIN", "UPDATE", "TABLE", "VIEW", "USING"})
-_LISTS: Final = frozenset({"FROM", "USING"})
-_AFTER_LISTS: Final = frozenset(
-    "WHERE GROUP ORDER HAVING QUALIFY LIMIT UNION EXCEPT INTERSECT MINUS FETCH OFFSET WINDOW CONNECT SET WHEN SELECT".split()
+_ENDS: Final = (
+    "WHERE GROUP ORDER HAVING QUALIFY LIMIT UNION EXCEPT INTERSECT MINUS FETCH OFFSET WINDOW CONNECT SET WHEN SELECT"
 )
+_AFTER_FROM: Final = frozenset(_ENDS.split())
+"""Words that end a FROM clause."""
 _NO_NAMES: Final = frozenset({"TABLE", "IF", "LATERAL", "SELECT", "VALUES", "SET", "ALL", "INTO", "FROM"})
 
 
@@ -34,24 +35,28 @@ def check_mentions(tokens: Sequence[Token], context: Context) -> None:
 
 
 def _names(tokens: Sequence[Token]) -> Iterator[list[str]]:
-    lists = [False]  # whether a comma begins another table, for each parenthesis that is open
     for index, token in enumerate(tokens[:-1]):
-        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
-            continue
         word = token.text.upper()
+        if word not in _BEFORE_NAMES or token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
+            continue
         if word == "FROM" and index and tokens[index - 1].text.upper() == "DISTINCT":
             continue  # IS DISTINCT FROM compares
-        if token.token_type is TokenType.L_PAREN:
-            lists.append(False)
-        elif token.token_type is TokenType.R_PAREN:
-            lists = lists[:-1] or [False]
-        elif (first := word.partition(" ")[0]) in _LISTS | _AFTER_LISTS:
-            lists[-1] = first in _LISTS
-        another = lists[-1] and token.token_type is TokenType.COMMA
-        if another or word in _BEFORE_NAMES:
-            parts = _name(tokens, index + 1, may_be_function=another or word in ("FROM", "JOIN", "USING"))
-            if parts:
+        for start in _items(tokens, index + 1) if word in ("FROM", "USING") else (index + 1,):
+            if parts := _name(tokens, start, may_be_function=word in ("FROM", "JOIN", "USING")):
                 yield parts
+
+
+def _items(tokens: Sequence[Token], start: int) -> Iterator[int]:
+    """Where the items of a FROM clause begin: behind FROM, and behind each comma that is in no parentheses."""
+    yield start
+    depth = 0
+    for index in range(start, len(tokens) - 1):
+        kind = tokens[index].token_type
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(kind, 0)
+        if depth < 0 or (depth == 0 and tokens[index].text.upper() in _AFTER_FROM and kind is not TokenType.IDENTIFIER):
+            return
+        if depth == 0 and kind is TokenType.COMMA:
+            yield index + 1
 
 
 def _name(tokens: Sequence[Token], index: int, *, may_be_function: bool) -> list[str]:
