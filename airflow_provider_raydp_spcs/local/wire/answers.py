@@ -125,6 +125,10 @@ class Desk(Protocol):
         """Stop one statement of the user's, or all of the session's but the asking one; answer how many."""
         ...
 
+    def cancel_all_of(self, user: str) -> int:
+        """Stop every statement of a user but the asking one; answer how many."""
+        ...
+
 
 @dataclass
 class SessionFacts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +41,16 @@ class ServerDesk:
 
     def cancel(self, key: str | None) -> int:
         """Stop statements."""
-        why = SnowflakeFault(604, "57014", "SQL execution canceled")
         found = [self.history.find(key, self.query.user)] if key else self.history.running(self.query.facts)
-        chosen = [each for each in found if each is not None and each.ended is None and each is not self.query]
+        return self._stop([each for each in found if each is not None])
+
+    def cancel_all_of(self, user: str) -> int:
+        """Stop the statements of a user."""
+        return self._stop(self.history.running_of(user))
+
+    def _stop(self, found: Iterable[Query]) -> int:
+        why = SnowflakeFault(604, "57014", "SQL execution canceled")
+        chosen = [each for each in found if each.ended is None and each is not self.query]
         for each in chosen:
             self.loop.call_soon_threadsafe(self.stop, each, why)
         return len(chosen)

@@ -96,7 +96,11 @@ class History:
 
     def running(self, session: SessionFacts) -> list[Query]:
         """What a session runs."""
-        return [query for query in self._queries.values() if query.ended is None and query.facts is session]
+        return [query for query in list(self._queries.values()) if query.ended is None and query.facts is session]
+
+    def running_of(self, user: str) -> list[Query]:
+        """What a user runs, in whatever session."""
+        return [query for query in list(self._queries.values()) if query.ended is None and query.user == user]
 
     def _give_up(self, key: str) -> None:
         query = self._queries[key]

@@ -46,6 +46,7 @@ THREADS: Final = 256
 """Statements that run at the same time; more wait for their turn."""
 PATIENCE: Final = 45.0
 """Seconds after which a client is told to ask again for the result."""
+_AGAIN_SECONDS: Final = 0.1
 _DETACHED: Final = "333334"
 _IN_PROGRESS: Final = "333333"
 T = TypeVar("T")
@@ -150,10 +151,10 @@ class Queries:
         if query.ended is not None or query.task is None:
             return
         query.cancel = why
-        if query.interrupt is not None:
-            query.interrupt()  # it ends by itself, and its session is free only then
-        else:
+        if query.interrupt is None:
             query.task.cancel()
+        else:
+            _interrupt(query)  # it ends by itself, and its session is free only then
 
     async def _run(self, query: Query, token: str, session: Session, body: dict[str, Any], host: str) -> None:
         """Run a request to its end, whatever that is."""
@@ -256,6 +257,13 @@ class Queries:
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, work, *given)
+
+
+def _interrupt(query: Query) -> None:
+    """Interrupt a statement until it notices: the engine forgets what comes before it has begun."""
+    if query.ended is None and query.interrupt is not None:
+        query.interrupt()
+        asyncio.get_running_loop().call_later(_AGAIN_SECONDS, _interrupt, query)
 
 
 def _rows(result: Result) -> Result:

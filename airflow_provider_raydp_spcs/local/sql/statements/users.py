@@ -210,13 +210,13 @@ class RenameUser:
 
 @dataclass(frozen=True)
 class AbortQueries:
-    """Nothing of another session outlives its request here, so there is nothing to abort."""
-
     name: str
 
     def run(self, context: Context) -> Answer:
         if self.name != context.session.user:
             context.needs("OPERATE", KIND, self.name)
+        if context.session.desk is not None:
+            context.session.desk.cancel_all_of(self.name)
         return status(_DONE)
 
 
