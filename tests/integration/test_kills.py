@@ -27,7 +27,7 @@ from airflow_provider_raydp_spcs.local.store import Store
 from tests.integration.containers import until
 
 pytestmark = pytest.mark.integration
-KILLS: Final = int(os.environ.get("RAYDP_KILLS", "15"))
+KILLS: Final = int(os.environ.get("RAYDP_KILLS", "10"))
 """How many times the server is killed; a third of them for each kind of statement."""
 LAST_MOMENT: Final = 0.8
 """Seconds after a client's first statement in which the server is killed at the latest."""
