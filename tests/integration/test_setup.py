@@ -26,6 +26,7 @@ OTHERS = {
 }
 OTHER_NAMES = [part for name, value in OTHERS.items() for part in (f"--{name}", value.lower())]
 # What the local Snowflake has from its beginning.
+SYSTEM_ROLES = {"ACCOUNTADMIN", "ORGADMIN", "PUBLIC", "SECURITYADMIN", "SYSADMIN", "USERADMIN"}
 KINDS = (
     "ROLES",
     "WAREHOUSES",
@@ -63,11 +64,12 @@ def doctor(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, **names
 
 
 def things(environment: dict[str, str]) -> dict[str, set[str]]:
-    """Everything of the account that is no table."""
+    """Everything of the account that is no table, and that an account does not have from the beginning."""
     with connect(environment, role="ACCOUNTADMIN") as connection:
         session = ConnectorSession(connection)
         found = {kind: {row["name"] for row in session.execute(f"SHOW {kind}")} for kind in KINDS}
         databases = {row["name"] for row in session.execute("SHOW DATABASES")}
+    found["ROLES"] -= SYSTEM_ROLES
     return {**found, "DATABASES": {name for name in databases if name.startswith(("RAYDP", "TEAM"))}}
 
 
