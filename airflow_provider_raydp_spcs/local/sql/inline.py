@@ -248,7 +248,7 @@ class _Rewriting:
         if desk is None or not 1 <= len(arguments) <= 2:
             raise syntax_error(self._tokens[index].start, "GET_PRESIGNED_URL")
         seconds = (
-            int(arguments[1][0].text) if len(arguments) == 2 and arguments[1][0].text.isdigit() else PRESIGNED_SECONDS
+            int(arguments[1][0].text) if len(arguments) == 2 and arguments[1][0].text.isdecimal() else PRESIGNED_SECONDS
         )
         if not 0 < seconds <= MAX_PRESIGNED_SECONDS:
             text = f"SQL compilation error:\nargument 3 to function GET_PRESIGNED_URL must be between 1 and {MAX_PRESIGNED_SECONDS}"
@@ -283,7 +283,7 @@ class _Rewriting:
         width, fields = 1, dict[str, None]()
         for index, token in enumerate(self._tokens):
             following = self._tokens[index + 1] if index + 1 < len(self._tokens) else None
-            if token.token_type is TokenType.PARAMETER and following is not None and following.text.isdigit():
+            if token.token_type is TokenType.PARAMETER and following is not None and following.text.isdecimal():
                 width = max(width, int(following.text))
                 key = self._field(index + 2) if following.text == "1" else None
                 if key is not None:

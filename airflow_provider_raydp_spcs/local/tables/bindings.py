@@ -18,7 +18,7 @@ BATCH: Final = "_BATCH"
 
 def values(bindings: Bindings) -> tuple[Any, ...] | dict[str, Any]:
     """The values, by position or by name."""
-    if all(name.isdigit() for name in bindings):
+    if all(name.isdecimal() for name in bindings):
         return tuple(_value(bindings[name]["type"], bindings[name]["value"]) for name in _in_order(bindings))
     return {name: _value(each["type"], each["value"]) for name, each in bindings.items()}
 
@@ -32,7 +32,7 @@ def rows(bindings: Bindings) -> list[tuple[Any, ...]]:
     """The rows of a batch."""
     columns = [each["value"] for each in bindings.values()]
     if (
-        not all(name.isdigit() for name in bindings)
+        not all(name.isdecimal() for name in bindings)
         or len({len(each) if isinstance(each, list) else -1 for each in columns}) > 1
     ):
         raise SnowflakeFault(391918, "22000", "Bad request: each bind variable of a batch needs as many values.")

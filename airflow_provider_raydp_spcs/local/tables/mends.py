@@ -140,7 +140,7 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
         for mark in list(expression.find_all(exp.Parameter)):
             select = mark.find_ancestor(exp.Select)
             source = select.args.get("from_") if select else None
-            if source is not None and source.find(exp.Values) and mark.this.name.isdigit():
+            if source is not None and source.find(exp.Values) and mark.this.name.isdecimal():
                 mark.replace(exp.column(f"COLUMN{mark.this.name}"))
         for division in list(expression.find_all(exp.Div, exp.Mod)):
             _refuse_zero(division)

@@ -287,8 +287,10 @@ def _left(bindings: dict[str, Any], used: frozenset[int]) -> dict[str, Any]:
     """The values of the ``?`` marks that are still in the text, numbered from 1 again."""
     if not used:
         return bindings
-    kept = [bindings[key] for key in sorted(bindings, key=int) if int(key) not in used]
-    return {str(number): each for number, each in enumerate(kept, 1)}
+    numbered = sorted((key for key in bindings if key.isdecimal()), key=int)
+    kept = [bindings[key] for position, key in enumerate(numbered, 1) if position not in used]
+    named = {key: each for key, each in bindings.items() if not key.isdecimal()}
+    return {str(number): each for number, each in enumerate(kept, 1)} | named
 
 
 def _checked(given: object) -> dict[str, Any]:
@@ -307,4 +309,4 @@ def _checked(given: object) -> dict[str, Any]:
 
 def _in_order(bindings: dict[str, Any]) -> list[object]:
     """Values of ``?`` marks, in order."""
-    return [bindings[key].get("value") for key in sorted((key for key in bindings if key.isdigit()), key=int)]
+    return [bindings[key].get("value") for key in sorted((key for key in bindings if key.isdecimal()), key=int)]

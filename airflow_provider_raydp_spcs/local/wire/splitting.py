@@ -56,7 +56,7 @@ def piped(text: str, keys: list[str]) -> str:
     for index, token in enumerate(tokens[1:-1], 1):
         number = tokens[index + 1].text
         before = tokens[index - 1].text.upper()
-        if token.token_type is TokenType.PARAMETER and before in ("FROM", "JOIN") and number.isdigit():
+        if token.token_type is TokenType.PARAMETER and before in ("FROM", "JOIN") and number.isdecimal():
             if not 1 <= int(number) <= len(keys):
                 raise SnowflakeFault(
                     2003, "02000", f"SQL compilation error:\nThere is no statement ${number} in this chain."

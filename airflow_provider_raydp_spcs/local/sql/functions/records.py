@@ -38,7 +38,7 @@ def service_logs(context: Context, arguments: Arguments) -> str:
 def _lines(value: str | None) -> int | None:
     if value in (None, ""):
         return None
-    if not str(value).isdigit():
+    if not str(value).isdecimal():
         raise invalid_argument(_LOGS, value, "it must be a number of lines, 0 or more")
     return int(str(value))
 
