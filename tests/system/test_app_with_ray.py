@@ -13,7 +13,7 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from tests.browser import Album, opened_browser
 from tests.integration.app.serving import served_app
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 NAME = "CLICKED"
 READY = re.compile("Ready.*owner")
 """The line with the cluster's own state, not with those of its containers."""

@@ -18,7 +18,7 @@ from airflow_provider_raydp_spcs.spcs.ingress import session_tokens
 from tests.browser import Album, opened_page
 from tests.system.live.real_airflow import RealAirflow
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 DAG, RUN, JOB, CLUSTER = "browsed", "looked_at", "run_job", "BROWSED"
 CANARY = f"canary-{secrets.token_hex(8)}"
 SNOWSIGHT = (
@@ -153,7 +153,7 @@ def test_nothing_shows_a_secret(
     page: Page, album: Album, airflow: RealAirflow, jobs: dict[str, str], released: Any, local_snowflake: dict[str, str]
 ) -> None:
     released()
-    assert airflow.wait_run(DAG, RUN, 120) == "success", airflow.tasks(DAG, RUN)
+    assert airflow.wait_run(DAG, RUN, 300) == "success", airflow.tasks(DAG, RUN)
     secret = re.compile("|".join(map(re.escape, (local_snowflake["SNOWFLAKE_PASSWORD"], CANARY, "Snowflake Token="))))
     tasks = airflow.tasks(DAG, RUN)
     assert set(tasks) == {"create_cluster", JOB, "export_logs", "delete_cluster"}

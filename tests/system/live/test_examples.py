@@ -11,7 +11,7 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from tests.flights_oracle import flights_file
 from tests.system.live.real_airflow import RealAirflow
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(720)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1300)]
 LATENESS = """
 SELECT carrier, round(count(*) FILTER (dep_delay > 60) / count(*), 4) FROM read_csv('{file}', nullstr='NA')
 WHERE month <= 2 AND dep_delay IS NOT NULL AND carrier IN ('AA', 'DL', 'UA') GROUP BY carrier
@@ -20,7 +20,7 @@ WHERE month <= 2 AND dep_delay IS NOT NULL AND carrier IN ('AA', 'DL', 'UA') GRO
 
 def test_mapped_functions_run_on_the_cluster(airflow: RealAirflow, clusters: Clusters) -> None:
     airflow.trigger("flights_by_carrier", "carriers")
-    airflow.succeed("flights_by_carrier", "carriers", 480)
+    airflow.succeed("flights_by_carrier", "carriers", 1000)
     expected = dict(duckdb.sql(LATENESS.format(file=flights_file())).fetchall())
     assert len(expected) == 3
     assert airflow.xcom("flights_by_carrier", "carriers", "summary") == expected
@@ -34,7 +34,7 @@ def test_a_job_that_fails_leaves_its_logs_and_nothing_else(
     airflow: RealAirflow, clusters: Clusters, connection: Any
 ) -> None:
     airflow.trigger("failing_on_purpose", "fails")
-    assert airflow.wait_run("failing_on_purpose", "fails", 240) == "failed"
+    assert airflow.wait_run("failing_on_purpose", "fails", 600) == "failed"
     states = {name: task["state"] for name, task in airflow.tasks("failing_on_purpose", "fails").items()}
     assert states == {
         "spark.create_cluster": "success",

@@ -16,7 +16,7 @@ from airflow_provider_raydp_spcs.jobs.submission import HeadAddress, JobStatus
 from airflow_provider_raydp_spcs.spcs.ingress import session_tokens
 from tests.system.live.real_airflow import RealAirflow
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1000)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
 NAME = "KILLS"
 
 
@@ -61,7 +61,7 @@ def test_a_worker_that_is_killed_at_any_moment_leaves_one_job(
     airflow: RealAirflow, ray: RayJobsClient, connection: Any
 ) -> None:
     airflow.trigger("killed_jobs", "kills")
-    airflow.succeed("killed_jobs", "kills", 600)
+    airflow.succeed("killed_jobs", "kills", 1200)
     tasks = airflow.tasks("killed_jobs", "kills")
     marks = Path(airflow.environment["KILL_MARKS"])
     assert {mark.name for mark in marks.iterdir()} == set(tasks), "every task was killed once"
@@ -77,7 +77,7 @@ def test_a_worker_that_is_killed_at_any_moment_leaves_one_job(
 
 
 def test_triggerer_and_scheduler_may_be_killed(airflow: RealAirflow, ray: RayJobsClient, connection: Any) -> None:
-    airflow.trigger("long_jobs", "restarts", seconds=30)
+    airflow.trigger("long_jobs", "restarts", seconds=60)
     for name in ("long_deferred_1", "long_deferred_2"):
         airflow.wait_task("long_jobs", "restarts", name, ["deferred"], 60)
     airflow.wait_task("long_jobs", "restarts", "long_in_worker", ["running"], 60)
@@ -87,7 +87,7 @@ def test_triggerer_and_scheduler_may_be_killed(airflow: RealAirflow, ray: RayJob
     time.sleep(5)
     airflow.kill("scheduler")
     airflow.start_component("scheduler")
-    airflow.succeed("long_jobs", "restarts", 240)
+    airflow.succeed("long_jobs", "restarts", 600)
     jobs, counted = jobs_of(ray, "restarts"), rows(connection)
     for name in ("long_deferred_1", "long_deferred_2", "long_in_worker"):
         own = f"{name}-restarts"

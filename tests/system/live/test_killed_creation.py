@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from tests.system.live.real_airflow import RealAirflow
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize(("task", "state"), [("in_worker", "running"), ("deferred", "deferred")])

@@ -11,7 +11,7 @@ from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from dags.jobs.samples_generate import FEATURES, PART_ROWS, samples
 from tests.system.live.real_airflow import RealAirflow
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1300)]
 DAG, RUN, ROWS = "machine_learning", "million", 1_000_000
 # The law by which labels were drawn. Nobody can order or tell the samples better than by it.
 LOG_ODDS = "1.2 * F01 - 0.9 * F02 + 0.8 * F03 * F04 + 0.7 * (F05 * F05 - 1) + 0.6 * SIGN(F06) + 0.4 * SIGN(F07)"
@@ -27,7 +27,7 @@ def session(connection: Any) -> ConnectorSession:
 @pytest.fixture(scope="module")
 def run(airflow: RealAirflow) -> str:
     airflow.trigger(DAG, RUN)
-    state = airflow.wait_run(DAG, RUN, 360)
+    state = airflow.wait_run(DAG, RUN, 1200)
     failed = [name for name, task in airflow.tasks(DAG, RUN).items() if task["state"] == "failed"]
     assert state == "success", "\n".join(line for name in failed for line in [name, *airflow.log(DAG, RUN, name)])
     return RUN

@@ -26,7 +26,7 @@ from tests.programs import needed
 from tests.system.whole.conftest import WholeCluster
 from tests.system.whole.panels_without_data import REASONS, reason
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 JOB = Path(__file__).with_name("monitored_job.py")
 JOB_SECONDS = 40
 LAG_SECONDS = 15
