@@ -77,7 +77,7 @@ def test_a_worker_that_is_killed_at_any_moment_leaves_one_job(
 
 
 def test_triggerer_and_scheduler_may_be_killed(airflow: RealAirflow, ray: RayJobsClient, connection: Any) -> None:
-    airflow.trigger("long_jobs", "restarts", seconds=60)
+    airflow.trigger("long_jobs", "restarts", seconds=30)
     for name in ("long_deferred_1", "long_deferred_2"):
         airflow.wait_task("long_jobs", "restarts", name, ["deferred"], 60)
     airflow.wait_task("long_jobs", "restarts", "long_in_worker", ["running"], 60)
