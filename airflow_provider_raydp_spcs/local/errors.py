@@ -72,6 +72,12 @@ def statement_cancelled() -> SnowflakeFault:
     return SnowflakeFault(604, "57014", "SQL execution canceled")
 
 
+def internal_error() -> SnowflakeFault:
+    """A defect of the local Snowflake itself; whoever answers it logs the reason."""
+    text = "Processing aborted by an internal error of the local Snowflake; its log has the reason."
+    return SnowflakeFault(370001, "XX000", text)
+
+
 def unrendered_template(text: str) -> SnowflakeFault:
     """A specification template and the values for it do not go together."""
     return SnowflakeFault(395069, "23001", f"Unable to render service spec from given template: {text}")

@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, syntax_error
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, statement_cancelled, syntax_error
 
 if TYPE_CHECKING:
     from sqlglot.errors import SqlglotError
@@ -91,7 +91,7 @@ def _reworded(number: int, state: str, text: str, sql: str) -> SnowflakeFault:
     if "Division by zero" in text:
         return SnowflakeFault(100051, "22012", "Division by zero")
     if "Interrupted" in text:
-        return SnowflakeFault(604, "57014", "SQL execution canceled")
+        return statement_cancelled()
     if found := _MISSING_FUNCTION.search(text):
         return SnowflakeFault(2140, "42601", f"{_COMPILE}Unknown function {found[1].upper().rstrip('!')}.")
     if found := _MISSING.search(text):

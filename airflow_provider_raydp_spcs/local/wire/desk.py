@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, statement_cancelled
 from airflow_provider_raydp_spcs.local.security.sign_in import Identity
 from airflow_provider_raydp_spcs.local.tables.results import TableResult
 from airflow_provider_raydp_spcs.local.tables.sources import not_found
@@ -49,7 +49,7 @@ class ServerDesk:
         return self._stop(self.history.running_of(user))
 
     def _stop(self, found: Iterable[Query]) -> int:
-        why = SnowflakeFault(604, "57014", "SQL execution canceled")
+        why = statement_cancelled()
         chosen = [each for each in found if each.ended is None and each is not self.query]
         for each in chosen:
             self.loop.call_soon_threadsafe(self.stop, each, why)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, internal_error
 from airflow_provider_raydp_spcs.local.wire.rendering import fault_json
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,6 @@ def guarded(handler: Handler) -> Handler:
             return JSONResponse(fault_json(SnowflakeFault(391918, "22000", f"Bad request: {type(error).__name__}.")))
         except Exception:
             logger.exception("a defect of the local Snowflake")
-            message = "Processing aborted by an internal error of the local Snowflake; its log has the reason."
-            return JSONResponse(fault_json(SnowflakeFault(370001, "XX000", message)))
+            return JSONResponse(fault_json(internal_error()))
 
     return answer

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, does_not_exist
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, does_not_exist, internal_error, statement_cancelled
 from airflow_provider_raydp_spcs.local.interruption import interruptible
 from airflow_provider_raydp_spcs.local.sql.dispatch import Dispatcher
 from airflow_provider_raydp_spcs.local.sql.redaction import redacted
@@ -114,12 +114,12 @@ class Queries:
         body = await body_of(request)
         query = self._history.of_request(str(body.get("requestId") or ""), session.facts.user)
         if query is not None:
-            self.stop(query, SnowflakeFault(604, "57014", "SQL execution canceled"))
+            self.stop(query, statement_cancelled())
         return success(None)
 
     async def abort_by_id(self, request: Request) -> JSONResponse:
         """Stop a statement that is known by its id."""
-        self.stop(self._asked_for(request), SnowflakeFault(604, "57014", "SQL execution canceled"))
+        self.stop(self._asked_for(request), statement_cancelled())
         return success(None)
 
     def _asked_for(self, request: Request) -> Query:
@@ -168,11 +168,10 @@ class Queries:
         except SnowflakeFault as fault:
             self._history.end(query, None, query.cancel or fault)
         except asyncio.CancelledError:
-            self._history.end(query, None, query.cancel or SnowflakeFault(604, "57014", "SQL execution canceled"))
+            self._history.end(query, None, query.cancel or statement_cancelled())
         except Exception:
             logger.exception("a defect of the local Snowflake")
-            message = "Processing aborted by an internal error of the local Snowflake; its log has the reason."
-            self._history.end(query, None, SnowflakeFault(370001, "XX000", message))
+            self._history.end(query, None, internal_error())
         finally:
             if timer is not None:
                 timer.cancel()

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, internal_error, statement_cancelled
 from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn
 from airflow_provider_raydp_spcs.local.wire.history import History, Query
 from airflow_provider_raydp_spcs.local.wire.messages import body_of, mapping
@@ -83,7 +83,7 @@ class SqlApi:
     async def cancel(self, request: Request) -> JSONResponse:
         """Stop a statement."""
         query = await self._asked_for(request)
-        self._queries.stop(query, SnowflakeFault(604, "57014", "SQL execution canceled"))
+        self._queries.stop(query, statement_cancelled())
         await self._queries.wait(query)
         message = {"code": "000604", "sqlState": "57014", "message": "SQL execution canceled"}
         return JSONResponse(message | _handle(query))
@@ -204,7 +204,6 @@ def _guarded(handler: Handler) -> Handler:
             return _invalid()
         except Exception:
             logger.exception("a defect of the local Snowflake")
-            text = "Processing aborted by an internal error of the local Snowflake; its log has the reason."
-            return _failed(SnowflakeFault(370001, "XX000", text))
+            return _failed(internal_error())
 
     return answer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_raydp_spcs.local.errors import invalid_value
-from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
+from airflow_provider_raydp_spcs.local.security.access import ACCOUNT, IN_SCHEMA
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.catalogue import SYSTEM_ROLES
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
@@ -17,7 +17,6 @@ from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowF
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
-_IN_SCHEMA = frozenset({"Network rule"})
 _ON_ACCOUNT = {
     "Role": "CREATE ROLE",
     "Warehouse": "CREATE WAREHOUSE",
@@ -55,7 +54,7 @@ class CreateObject:
 
     def run(self, context: Context) -> Answer:
         name = self.name
-        if self.kind in _IN_SCHEMA:
+        if self.kind in IN_SCHEMA:
             name = full_name(name, context.session, f"CREATE {self.kind.upper()}")
             context.needs_to_create(self.kind, name, replace=self.replace)
         else:
@@ -92,9 +91,10 @@ class DropObject:
     kind: str
     name: str
     if_exists: bool
+    verb: str = "DROP"
 
     def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "DROP") if self.kind in _IN_SCHEMA else self.name
+        name = full_name(self.name, context.session, self.verb) if self.kind in IN_SCHEMA else self.name
         short = name.rpartition(".")[2]
         if context.catalogue.has(self.kind, name):
             context.needs("OWNERSHIP", self.kind, name)
@@ -109,11 +109,15 @@ def _create(cursor: Cursor, kind: str, readers: dict[str, p.Reader], *, replace:
     return CreateObject(kind, cursor.name(), p.read_properties(cursor, readers), replace, if_not_exists)
 
 
-def _drop(cursor: Cursor, kind: str) -> Statement:
+def read_drop(cursor: Cursor, kind: str, verb: str = "DROP") -> Statement:
+    """A statement that drops an object which only the catalogue keeps.
+
+    :param verb: what cannot be performed where the session has no schema.
+    """
     if_exists = cursor.if_exists()
     name = cursor.name()
     cursor.end()
-    return DropObject(kind, name, if_exists)
+    return DropObject(kind, name, if_exists, verb)
 
 
 @reads("CREATE ROLE")
@@ -123,7 +127,7 @@ def create_role(cursor: Cursor) -> Statement:
 
 @reads("DROP ROLE")
 def drop_role(cursor: Cursor) -> Statement:
-    return _drop(cursor, "Role")
+    return read_drop(cursor, "Role")
 
 
 @reads("CREATE WAREHOUSE")
@@ -138,7 +142,7 @@ def replace_warehouse(cursor: Cursor) -> Statement:
 
 @reads("DROP WAREHOUSE")
 def drop_warehouse(cursor: Cursor) -> Statement:
-    return _drop(cursor, "Warehouse")
+    return read_drop(cursor, "Warehouse")
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ def replace_rule(cursor: Cursor) -> Statement:
 
 @reads("DROP NETWORK RULE")
 def drop_rule(cursor: Cursor) -> Statement:
-    return _drop(cursor, "Network rule")
+    return read_drop(cursor, "Network rule")
 
 
 @reads("CREATE EXTERNAL ACCESS INTEGRATION")
@@ -217,7 +221,7 @@ def alter_integration(cursor: Cursor) -> Statement:
 
 @reads("DROP INTEGRATION", "DROP EXTERNAL ACCESS INTEGRATION")
 def drop_integration(cursor: Cursor) -> Statement:
-    return _drop(cursor, "Integration")
+    return read_drop(cursor, "Integration")
 
 
 @dataclass(frozen=True)

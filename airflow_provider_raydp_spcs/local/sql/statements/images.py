@@ -10,6 +10,7 @@ from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import Scope, full_name, read_scope, unquoted
+from airflow_provider_raydp_spcs.local.sql.statements.administration import read_drop
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
@@ -75,28 +76,9 @@ def alter(cursor: Cursor) -> Statement:
     return AlterRepository(name, if_exists, p.read_properties(cursor, {"COMMENT": p.text}))
 
 
-@dataclass(frozen=True)
-class DropRepository:
-    name: str
-    if_exists: bool
-
-    def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "DROP IMAGE REPOSITORY")
-        short = name.rpartition(".")[2]
-        if context.catalogue.has(_KIND, name):
-            context.needs("OWNERSHIP", _KIND, name)
-        if context.catalogue.drop(_KIND, name, if_exists=self.if_exists):
-            context.access.forget(_KIND, name)
-            return status(f"{short} successfully dropped.")
-        return status(f"Drop statement executed successfully ({short} already dropped).")
-
-
 @reads("DROP IMAGE REPOSITORY")
 def drop(cursor: Cursor) -> Statement:
-    if_exists = cursor.if_exists()
-    name = cursor.name()
-    cursor.end()
-    return DropRepository(name, if_exists)
+    return read_drop(cursor, _KIND, "DROP IMAGE REPOSITORY")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
+from airflow_provider_raydp_spcs.local.sql.statements.administration import read_drop
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
 from airflow_provider_raydp_spcs.local.sql.statements.stages import Location
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
@@ -96,28 +97,9 @@ def alter(cursor: Cursor) -> Statement:
     return AddLiveVersion(name)
 
 
-@dataclass(frozen=True)
-class DropStreamlit:
-    name: str
-    if_exists: bool
-
-    def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "DROP STREAMLIT")
-        short = name.rpartition(".")[2]
-        if context.catalogue.has(_KIND, name):
-            context.needs("OWNERSHIP", _KIND, name)
-            context.access.forget(_KIND, name)
-        if context.catalogue.drop(_KIND, name, if_exists=self.if_exists):
-            return status(f"{short} successfully dropped.")
-        return status(f"Drop statement executed successfully ({short} already dropped).")
-
-
 @reads("DROP STREAMLIT")
 def drop(cursor: Cursor) -> Statement:
-    if_exists = cursor.if_exists()
-    name = cursor.name()
-    cursor.end()
-    return DropStreamlit(name, if_exists)
+    return read_drop(cursor, _KIND, "DROP STREAMLIT")
 
 
 @dataclass(frozen=True)
