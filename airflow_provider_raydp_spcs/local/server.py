@@ -225,6 +225,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         may_write=may_write,
         secret=secret,
         token_renewal_seconds=options.token_seconds / _RENEWALS,
+        isolated=engine is not None,
     )
     folders = Folders(paths.scratch, paths.logs, paths.blocks)
     fleet = Fleet(store, Pools(store, options.provisioning_seconds))

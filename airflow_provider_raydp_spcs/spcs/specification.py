@@ -50,11 +50,13 @@ class SessionToken:
     """Where the platform puts the service's OAuth token (``sessionTokenConfig``).
 
     :param path: absolute folder; the file in it is named ``token``.
-    :param permission: four octal digits, no wider than 0644.
+    :param permission: four octal digits, no wider than 0644; of the connection file as well.
+    :param connection_config: whether there shall be a ``connections.toml`` that leads to it.
     """
 
     path: str | None = None
     permission: str | None = None
+    connection_config: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,12 @@ def _resources(resources: Resources) -> dict[str, Any]:
     return found | ({"nvidia.com/gpu": resources.gpus} if resources.gpus else {})
 
 
+def _session_token(token: SessionToken) -> dict[str, Any]:
+    return _filled(
+        path=token.path, permission=token.permission, mountConnectionConfig=token.connection_config or None
+    )
+
+
 def _container(container: Container) -> dict[str, Any]:
     token = container.session_token
     return _filled(
@@ -213,7 +221,7 @@ def _container(container: Container) -> dict[str, Any]:
         livenessProbe=_probe(container.liveness_probe),
         volumeMounts=[{"name": each.name, "mountPath": each.mount_path} for each in container.volume_mounts],
         resources=_filled(requests=_resources(container.requests), limits=_resources(container.limits)),
-        sessionTokenConfig=_filled(path=token.path, permission=token.permission) if token else None,
+        sessionTokenConfig=_session_token(token) if token else None,
         mountSessionToken=None if container.mount_session_token else False,
         secrets=[dict(each) for each in container.secrets],
     )

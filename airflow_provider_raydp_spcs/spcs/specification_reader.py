@@ -161,8 +161,14 @@ def _token(value: object, where: str) -> SessionToken | None:
         return None
     token = _mapping(value, where)
     _only(token, {"path", "permission", "mountConnectionConfig"}, where)
-    permission = token.get("permission")
-    return SessionToken(token.get("path"), None if permission is None else str(permission))
+    connection_config = token.get("mountConnectionConfig", False)
+    if not isinstance(connection_config, bool):
+        msg = f"'{where}.mountConnectionConfig' must be true or false, not {connection_config!r:.80}"
+        raise invalid(msg)
+    if not token:
+        msg = f"'{where}' needs at least one field of path, permission and mountConnectionConfig"
+        raise invalid(msg)
+    return SessionToken(token.get("path"), token.get("permission"), connection_config)
 
 
 def _endpoint(value: Mapping[str, Any], where: str) -> Endpoint:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Endpoint,
         Resources,
         ServiceSpecification,
+        SessionToken,
         Volume,
     )
 
@@ -22,7 +23,9 @@ _ROLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MEMORY: Final = re.compile(r"(\d+(?:\.\d+)?)(Gi|Mi|G|M)\Z")
 _CPU: Final = re.compile(r"\d+(\.\d+)?m?\Z")
 _RANGE: Final = re.compile(r"(\d+)-(\d+)\Z")
-_PERMISSION: Final = re.compile(r"0[0-6][0-4][0-4]\Z")
+_PERMISSION: Final = re.compile(r"0[46][04][04]\Z")
+_RESERVED: Final = ("/proc", "/sys", "/dev")
+_TOKEN_PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]+)+\Z")
 _UNITS: Final = {"Gi": 1024**3, "Mi": 1024**2, "G": 10**9, "M": 10**6}
 MAX_CONTAINERS, MAX_ENDPOINTS, MAX_VOLUMES, MAX_BLOCK_VOLUMES, MAX_SECRETS = 20, 100, 20, 3, 50
 SECRET_KEYS: Final = ("username", "password", "secret_string", "access_token")
@@ -139,22 +142,46 @@ def _container(container: Container, volumes: set[str]) -> None:
     for secret in container.secrets:
         _secret(secret, where)
     _resources(container, where)
-    token = container.session_token
-    if token is not None:
-        if not container.mount_session_token:
-            msg = f"sessionTokenConfig of {where} needs mountSessionToken to be true"
+    if container.session_token is not None:
+        _session_token(container.session_token, container, where)
+
+
+def _session_token(token: SessionToken, container: Container, where: str) -> None:
+    """SPCS reference 3.2."""
+    if not container.mount_session_token:
+        msg = f"sessionTokenConfig of {where} needs mountSessionToken to be true"
+        raise invalid(msg)
+    if token.permission is not None and token.path is None:
+        msg = f"sessionTokenConfig of {where} has a permission, so it needs a path"
+        raise invalid(msg)
+    if token.path is not None:
+        _absolute(token.path, f"sessionTokenConfig path of {where}")
+        if not _TOKEN_PATH.match(token.path) or {".", ".."} & set(token.path.split("/")):
+            msg = (
+                f"sessionTokenConfig path {token.path!r} of {where} must be a normal path of letters, digits, '-', '_' and "
+                "'.', without '.' or '..' as a part and without a slash too many"
+            )
             raise invalid(msg)
-        if token.path is None and token.permission is None:
-            msg = f"sessionTokenConfig of {where} needs at least one field"
-            raise invalid(msg)
-        if token.permission is not None and token.path is None:
-            msg = f"sessionTokenConfig of {where} has a permission, so it needs a path"
-            raise invalid(msg)
-        if token.path is not None:
-            _absolute(token.path, f"sessionTokenConfig path of {where}")
-        if token.permission is not None and not _PERMISSION.match(token.permission):
-            msg = f"permission {token.permission!r} of {where} must be four octal digits no wider than 0644"
-            raise invalid(msg)
+        others = [*_RESERVED, *(mount.mount_path for mount in container.volume_mounts)]
+        others += [str(secret["directoryPath"]) for secret in container.secrets if "directoryPath" in secret]
+        for other in others:
+            if _overlap(token.path, other):
+                msg = f"sessionTokenConfig path {token.path!r} of {where} overlaps what is at {other!r} already; choose another"
+                raise invalid(msg)
+    if token.permission is not None and not (
+        isinstance(token.permission, str) and _PERMISSION.match(token.permission)
+    ):
+        msg = (
+            f"permission {token.permission!r} of {where} must be a quoted text of four octal digits that lets the owner read "
+            'and is no wider than 0644, such as "0600"'
+        )
+        raise invalid(msg)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one lies below the other."""
+    first, second = f"{one.rstrip('/')}/", f"{other.rstrip('/')}/"
+    return first.startswith(second) or second.startswith(first)
 
 
 def _secret(secret: Mapping[str, object], where: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,9 @@ def env(environment: dict[str, str], home: Path) -> dict[str, str]:
     env = {"STAGE": "/mnt/stage", "TOKEN_DIR": "/mnt/token", **NAMES}
     specs = {
         "WEB_B": SPEC,
-        "WEB_A": SPEC.replace("env: {", f"env: {json.dumps(env)} #"),
+        "WEB_A": SPEC.replace("env: {", f"env: {json.dumps(env)} #").replace(
+            'permission: "0600"', 'permission: "0600", mountConnectionConfig: true'
+        ),
         "WEB_C": SPEC.replace(f"source: stage, {STAGE}", "source: block, size: 1Gi"),
     }
     with connect(environment) as connection:
@@ -109,6 +113,20 @@ def test_a_token_is_renewed_before_it_is_old_and_refused_afterwards(env: dict[st
     assert is_good(file.read_text())
     until(lambda: not is_good(first))
     assert is_good(file.read_text())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_connection_file_lets_a_service_in(env: dict[str, str]) -> None:
+    """Without anything but what the platform sets, as the documentation has it (SPCS reference 3.5)."""
+    program = """if True:
+        import snowflake.connector
+        with snowflake.connector.connect(connection_name="default") as connection:
+            print(*connection.cursor().execute("SELECT CURRENT_USER(), CURRENT_ROLE()").fetchone())
+    """
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
+    assert done.stdout == "WEB_A RAYDP_SIS_ROLE\n", done.stderr
+    file = Path(env["SNOWFLAKE_HOME"], "connections.toml")
+    assert Path(env["TOKEN_DIR"], "token").read_text() not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

@@ -43,10 +43,14 @@ def certificates(folder: Path) -> Certificates:
     return made
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all; never through a link that somebody put there."""
+def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file that only its owner may read, whole or not at all; never through a link that somebody put there.
+
+    :param mode: another one, where the folders above are what keeps others out.
+    """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        os.fchmod(descriptor, mode)
     temporary.replace(path)

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart
-from airflow_provider_raydp_spcs.local.security.certificates import write_private
 from airflow_provider_raydp_spcs.local.services.given_secrets import give
 from airflow_provider_raydp_spcs.local.services.images import Image
 from airflow_provider_raydp_spcs.local.services.instances import Instance
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
+from airflow_provider_raydp_spcs.local.services.session_files import SessionFiles
 from airflow_provider_raydp_spcs.spcs.instance_families import InstanceFamily
 from airflow_provider_raydp_spcs.spcs.specification import Container
 from airflow_provider_raydp_spcs.spcs.specification_rules import cpu_count, memory_bytes
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
-
-TOKEN_FOLDER: Final = "/snowflake/session"  # noqa: S105 - a path that SPCS fixes, no secret
-"""Where the token is where the specification does not say otherwise (SPCS reference 3.5)."""
 
 
 @dataclass(frozen=True)
@@ -96,18 +93,13 @@ def prepare(
             folder = folders.block(record, instance, mount.name) if is_block else own / _number(mount.name, volumes)
             folder.mkdir(parents=True, exist_ok=True)
             mounts[mount.mount_path] = folder
-    token_folder = own / "s"
-    write_token(token_folder, token)
-    config = container.session_token
-    token_path = config.path if config and config.path else TOKEN_FOLDER
-    _check_mountable(token_path)
-    if container.mount_session_token:
-        mounts[token_path] = token_folder
-    given = give(record, container, around.secret, own / "x")
-    for path in given.folders:
-        _check_mountable(path)
-    mounts.update(given.folders)
     facts = around.facts
+    session = session_files(container, own, around)
+    session.write(token, facts)
+    given = give(record, container, around.secret, own / "x")
+    for path in (*session.mounts, *given.folders):
+        _check_mountable(path)
+    mounts.update({**session.mounts, **given.folders})
     stages = [each for each in container.volume_mounts if volumes[each.name].source == "stage"]
     entrypoint = image.entrypoint if container.command is None else container.command
     arguments = image.command if container.args is None else container.args
@@ -128,6 +120,7 @@ def prepare(
             "SNOWFLAKE_DATABASE": record.database,
             "SNOWFLAKE_SCHEMA": record.schema,
             "SNOWFLAKE_SERVICE_NAME": record.name,
+            **session.env,
         },
         log=folders.log(record, instance, container.name),
         folder=own,
@@ -144,7 +137,7 @@ def prepare(
         is_alone=len(record.specification.containers) == 1,
         ca_bundle=facts.ca_bundle,
         read_only=(
-            token_path,
+            *session.mounts,
             *given.folders,
             *(each.mount_path for each in stages if not around.may_write(volumes[each.name].stage or "", record.owner)),
         ),
@@ -168,7 +161,9 @@ def _number(volume: str, volumes: Iterable[str]) -> str:
     return str(sorted(volumes).index(volume))
 
 
-def write_token(folder: Path, token: str) -> None:
-    """Put a token where the container reads it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_private(folder / "token", token.encode())
+def session_files(container: Container, own: Path, around: Surroundings) -> SessionFiles:
+    """The token of a container, and what leads to it.
+
+    :param own: the folder of its instance.
+    """
+    return SessionFiles(container, own / "k" / container.name, around.isolated)

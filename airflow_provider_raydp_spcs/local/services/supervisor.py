@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.local.services.container_logs import Clock
-from airflow_provider_raydp_spcs.local.services.container_start import Folders, prepare, write_token
+from airflow_provider_raydp_spcs.local.services.container_start import Folders, prepare, session_files
 from airflow_provider_raydp_spcs.local.services.events import Events
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import ContainerState, Instance
@@ -283,8 +283,10 @@ class Supervisor:
     def _renew_tokens(self, service: RunningService) -> None:
         for instance in service.instances:
             token = self._around.issue_token(service.record.full_name, service.record.owner)
-            with contextlib.suppress(OSError):
-                write_token(self._folders.instance(instance) / "s", token)
+            for state in [each for each in instance.containers if each.runs]:
+                files = session_files(state.container, self._folders.instance(instance), self._around)
+                with contextlib.suppress(OSError):
+                    files.renew(token)
 
 
 def _size(path: Path) -> int:

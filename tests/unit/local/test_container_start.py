@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from airflow_provider_raydp_spcs.local.errors import does_not_exist
 from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart
 from airflow_provider_raydp_spcs.local.security.certificates import write_private
-from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders, prepare, write_token
+from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders, prepare
 from airflow_provider_raydp_spcs.local.services.images import Image, ImageCatalogue
 from airflow_provider_raydp_spcs.local.services.instances import Instance
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
@@ -32,7 +33,7 @@ def read(name: str, role: str) -> Mapping[str, str]:
     return VALUES[name]
 
 
-def start(folder: Path, *, owner: str = "R", volumes: Any = (), **container: Any) -> ContainerStart:
+def start(folder: Path, *, owner: str = "R", isolated: bool = False, volumes: Any = (), **container: Any) -> ContainerStart:
     """What the only container of a service is started with."""
     main = {"name": "main", "image": "/d/s/r/i:1", **container}
     text = json.dumps({"spec": {"containers": [main], "volumes": list(volumes)}})
@@ -50,6 +51,7 @@ def start(folder: Path, *, owner: str = "R", volumes: Any = (), **container: Any
         lambda service, role: "token",
         may_write=lambda location, role: STAGES[location],
         secret=read,
+        isolated=isolated,
     )
     return prepare(
         record,
@@ -65,20 +67,71 @@ def start(folder: Path, *, owner: str = "R", volumes: Any = (), **container: Any
     )
 
 
+def text_and_mode(file: Path) -> tuple[str, int]:
+    return file.read_text(), stat.S_IMODE(file.stat().st_mode)
+
+
 def test_the_token_is_where_the_specification_says_and_private(tmp_path: Path) -> None:
     assert start(tmp_path).read_only == ("/snowflake/session",)
     made = start(tmp_path, sessionTokenConfig={"path": "/elsewhere"})
-    file = made.mounts["/elsewhere"] / "token"
-    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("first-token", 0o600)
+    assert text_and_mode(made.mounts["/elsewhere"] / "token") == ("first-token", 0o600)
     assert "first-token" not in repr(made)
-    write_token(file.parent, "second-token")
-    assert [(each.name, each.read_text()) for each in file.parent.iterdir()] == [("token", "second-token")]
 
 
 def test_a_container_may_do_without_a_token(tmp_path: Path) -> None:
     assert start(tmp_path, mountSessionToken=False).mounts == {}
     with pytest.raises(InvalidSpecificationError, match="needs mountSessionToken"):
         start(tmp_path, mountSessionToken=False, sessionTokenConfig={"path": "/x"})
+
+
+@pytest.mark.parametrize(
+    ("config", "isolated", "mode"),
+    [
+        (None, True, 0o644),
+        ({"path": "/t"}, True, 0o644),
+        ({"path": "/t", "permission": "0440"}, True, 0o440),
+        ({"path": "/t", "permission": "0400"}, True, 0o400),
+        ({"path": "/t", "permission": "0644"}, False, 0o600),
+        ({"path": "/t", "permission": "0400"}, False, 0o400),
+    ],
+)
+def test_the_files_have_the_permissions_that_are_asked_for(
+    tmp_path: Path, config: dict[str, str] | None, isolated: bool, mode: int
+) -> None:
+    """Wider than their owner's only where the container alone gets to them (SPCS reference 3.2)."""
+    token = {"mountConnectionConfig": True, **(config or {})}
+    made = start(tmp_path, isolated=isolated, sessionTokenConfig=token)
+    folder = made.mounts["/t" if config else "/snowflake/session"]
+    connection = made.mounts["/snowflake/config"] / "connections.toml"
+    assert [text_and_mode(each)[1] for each in (folder / "token", connection)] == [mode, mode]
+    assert stat.S_IMODE(folder.stat().st_mode) == (0o755 if isolated else 0o700)
+    assert stat.S_IMODE(folder.parent.stat().st_mode) & 0o077 == 0 or not isolated
+    assert made.read_only == tuple(made.mounts)
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_a_connection_leads_to_the_token(tmp_path: Path, isolated: bool) -> None:
+    made = start(tmp_path, isolated=isolated, sessionTokenConfig={"path": "/t", "mountConnectionConfig": True})
+    home = made.mounts["/snowflake/config"]
+    assert made.platform_env["SNOWFLAKE_HOME"] == ("/snowflake/config" if isolated else str(home))
+    token = "/t/token" if isolated else str(made.mounts["/t"] / "token")
+    assert tomllib.loads((home / "connections.toml").read_text()) == {
+        "default": {
+            "account": "LOCAL",
+            "host": "127.0.0.1",
+            "port": 1234,
+            "authenticator": "oauth",
+            "token_file_path": token,
+        }
+    }
+    without = start(tmp_path, sessionTokenConfig={"path": "/t", "mountConnectionConfig": False})
+    assert "SNOWFLAKE_HOME" not in without.platform_env
+    assert "/snowflake/config" not in without.mounts
+
+
+def test_every_container_has_its_own_token_file(tmp_path: Path) -> None:
+    folders = [start(tmp_path, name=name).mounts["/snowflake/session"] for name in ("one", "two")]
+    assert len(set(folders)) == 2
 
 
 def test_a_private_file_is_not_written_through_a_link(tmp_path: Path) -> None:
