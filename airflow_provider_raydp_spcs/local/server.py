@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_raydp_spcs.local.ingress.headers import Cors
     from airflow_provider_raydp_spcs.local.runtimes.base import Runtime
+    from airflow_provider_raydp_spcs.local.services.collector import Collector
     from airflow_provider_raydp_spcs.local.services.supervisor import Supervisor
 
 HOST = "127.0.0.1"
@@ -101,7 +102,7 @@ def serve(options: Options) -> None:
     runtime = make_runtime(options.runtime, paths.identity)
     with _only_one(paths), _listen(options.port) as listener, _opened(runtime):
         port = int(listener.getsockname()[1])
-        app, supervisor = _build(paths, options, port, runtime)
+        app, supervisor, collector = _build(paths, options, port, runtime)
         made = certificates(paths.security)
 
         @contextlib.asynccontextmanager
@@ -111,6 +112,7 @@ def serve(options: Options) -> None:
             write_private(paths.server, json.dumps(facts).encode())
             yield
             await asyncio.to_thread(supervisor.close)
+            await asyncio.to_thread(collector.close)
             await asyncio.to_thread(runtime.close)
             # Not later: uvicorn ends the process with the signal that stopped it.
             paths.server.unlink(missing_ok=True)
@@ -133,11 +135,12 @@ def serve(options: Options) -> None:
         asyncio.run(uvicorn.Server(config).serve(sockets=listeners))
 
 
-def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple[Starlette, Supervisor]:
+def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple[Starlette, Supervisor, Collector]:
     """Put the rooms together."""
     from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
     from airflow_provider_raydp_spcs.local.ingress.proxy import Gate
     from airflow_provider_raydp_spcs.local.security.access import ADMIN
+    from airflow_provider_raydp_spcs.local.services.collector import Collector
     from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders
     from airflow_provider_raydp_spcs.local.services.engine_images import EngineImages
     from airflow_provider_raydp_spcs.local.services.fleet import Fleet
@@ -146,6 +149,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     from airflow_provider_raydp_spcs.local.services.pools import Pools
     from airflow_provider_raydp_spcs.local.services.supervisor import Supervisor
     from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
+    from airflow_provider_raydp_spcs.local.services.telemetry import Telemetry
     from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
     from airflow_provider_raydp_spcs.local.sql.dispatch import Dispatcher
     from airflow_provider_raydp_spcs.local.stages.catalogued import (
@@ -217,6 +221,12 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         return {key: str(body[key.upper()]) for key in SECRET_KEYS if body.get(key.upper()) is not None}
 
     engine = engine_of(options.runtime)
+    collector = Collector(
+        lambda: runtime.subnet.gateway if runtime.subnet else HOST,
+        runtime.server_name,
+        runtime.whose,
+        Telemetry(paths.logs),
+    )
     surroundings = Surroundings(
         images=ImageCatalogue(options.images) if engine is None else EngineImages(engine),
         facts=AccountFacts(ACCOUNT, runtime.server_name, port, made.bundle),
@@ -225,6 +235,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         may_write=may_write,
         secret=secret,
         token_renewal_seconds=options.token_seconds / _RENEWALS,
+        collector=collector.env,
         isolated=engine is not None,
     )
     folders = Folders(paths.scratch, paths.logs, paths.blocks)
@@ -243,7 +254,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     queries = Queries(sessions, tables, dispatcher, transfers, history)
     sql_api = SqlApi(sign_in, sessions, queries, history)
     wire = Wire(sessions, queries, transfers, OAuth(sign_in, dispatcher.access), sql_api)
-    return wire.app(), supervisor
+    return wire.app(), supervisor, collector
 
 
 @contextlib.contextmanager

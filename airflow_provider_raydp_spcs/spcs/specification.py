@@ -204,9 +204,7 @@ def _resources(resources: Resources) -> dict[str, Any]:
 
 
 def _session_token(token: SessionToken) -> dict[str, Any]:
-    return _filled(
-        path=token.path, permission=token.permission, mountConnectionConfig=token.connection_config or None
-    )
+    return _filled(path=token.path, permission=token.permission, mountConnectionConfig=token.connection_config or None)
 
 
 def _container(container: Container) -> dict[str, Any]:

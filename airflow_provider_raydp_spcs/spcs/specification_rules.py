@@ -168,9 +168,7 @@ def _session_token(token: SessionToken, container: Container, where: str) -> Non
             if _overlap(token.path, other):
                 msg = f"sessionTokenConfig path {token.path!r} of {where} overlaps what is at {other!r} already; choose another"
                 raise invalid(msg)
-    if token.permission is not None and not (
-        isinstance(token.permission, str) and _PERMISSION.match(token.permission)
-    ):
+    if token.permission is not None and not (isinstance(token.permission, str) and _PERMISSION.match(token.permission)):
         msg = (
             f"permission {token.permission!r} of {where} must be a quoted text of four octal digits that lets the owner read "
             'and is no wider than 0644, such as "0600"'

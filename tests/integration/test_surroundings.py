@@ -20,7 +20,7 @@ from airflow_provider_raydp_spcs.cli.demo.connection import connect, run_script
 from airflow_provider_raydp_spcs.local import daemon
 from airflow_provider_raydp_spcs.local.environment import client_environment
 from airflow_provider_raydp_spcs.local.paths import Paths
-from airflow_provider_raydp_spcs.local.runtimes.process import marked_processes
+from airflow_provider_raydp_spcs.local.runtimes.process import MARKER, marked_processes
 from airflow_provider_raydp_spcs.local.services.names import domain
 from airflow_provider_raydp_spcs.shipped import shipped
 from tests.integration.containers import SPEC, until
@@ -28,6 +28,7 @@ from tests.integration.containers import SPEC, until
 pytestmark = pytest.mark.integration
 TOKEN_SECONDS = 12.0
 STAGE = 'stageConfig: {name: "@RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.RAYDP_ARTIFACTS"}'
+IMAGE = "/raydp_sis_db/raydp_sis_core_schema/raydp_sis_image_repo/web:1"
 DOMAIN = domain("RAYDP_SIS_DB", "RAYDP_SIS_CORE_SCHEMA")
 NAMES = {
     "BARE": "web-b:8000",
@@ -128,6 +129,81 @@ def test_the_connection_file_lets_a_service_in(env: dict[str, str]) -> None:
     file = Path(env["SNOWFLAKE_HOME"], "connections.toml")
     assert Path(env["TOKEN_DIR"], "token").read_text() not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+PROGRAM = """
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+resource = Resource({"service.name": "shop", "snow.service.name": "SOMEBODY_ELSE"})
+meters = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())], resource=resource)
+meter = meters.get_meter("till")
+meter.create_counter("sold", unit="pieces").add(3, {"what": "apples"})
+meter.create_gauge("warm").set(21.5)
+meter.create_histogram("waited").record(2)
+meters.shutdown()
+tracers = TracerProvider(resource=resource)
+tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+tracer = tracers.get_tracer("till")
+with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner", attributes={"a": [1, 2]}) as span:
+    span.add_event("paid", {"much": True})
+tracers.shutdown()
+"""
+
+
+def test_what_programs_measure_and_trace_is_in_the_event_table(env: dict[str, str], environment: dict[str, str]) -> None:
+    """By OpenTelemetry's own clients, which find the collector by the platform's variables (SPCS reference 3.5)."""
+    program = json.dumps(["python", "-c", PROGRAM])
+    spec = f"spec: {{containers: [{{name: main, image: {IMAGE}, command: {program}}}]}}"
+    with connect(environment) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"EXECUTE JOB SERVICE IN COMPUTE POOL WEB_POOL NAME = SHOP FROM SPECIFICATION $${spec}$$")
+        found = cursor.execute(
+            "SELECT RECORD_TYPE, RECORD, RECORD_ATTRIBUTES, VALUE, TRACE, RESOURCE_ATTRIBUTES, START_TIMESTAMP <= TIMESTAMP "
+            "FROM SNOWFLAKE.TELEMETRY.EVENTS WHERE SCOPE:\"name\" = 'till'"
+        ).fetchall()
+    rows = {}
+    for kind, record, attributes, value, trace, resource, in_order in found:
+        record, told = json.loads(record), json.loads(resource)
+        assert (told["snow.service.name"], told["snow.service.container.name"]) == ("SHOP", "main")
+        assert (told["snow.service.instance"], told["service.name"]) == ("0", "shop")
+        name = record["metric"]["name"] if kind == "METRIC" else record["name"]
+        read = [json.loads(each) if each else None for each in (attributes, value, trace)]
+        rows[name] = (kind, record, *read, in_order)
+    assert rows["sold"][:4] == (
+        "METRIC",
+        {"metric": {"name": "sold", "unit": "pieces"}, "metric_type": "sum", "value_type": "INT"},
+        {"what": "apples"},
+        3,
+    )
+    assert (rows["warm"][1]["metric_type"], rows["warm"][1]["value_type"], rows["warm"][3]) == ("gauge", "DOUBLE", 21.5)
+    assert (rows["waited"][3]["count"], rows["waited"][3]["sum"]) == (1, 2)
+    outer, inner, paid = rows["outer"], rows["inner"], rows["paid"]
+    assert (outer[0], inner[0], paid[0]) == ("SPAN", "SPAN", "SPAN_EVENT")
+    assert inner[1]["parent_span_id"] == outer[4]["span_id"]
+    assert "parent_span_id" not in outer[1]
+    assert (inner[1]["kind"], inner[1]["status"]) == ("SPAN_KIND_INTERNAL", "STATUS_CODE_UNSET")
+    assert (inner[2], paid[2]) == ({"a": [1, 2]}, {"much": True})
+    assert paid[4] == inner[4]
+    assert inner[4]["trace_id"] == outer[4]["trace_id"]
+    assert (outer[5], inner[5], rows["sold"][5]) == (True, True, True)
+
+
+def test_nobody_but_services_hands_over_telemetry(env: dict[str, str], environment: dict[str, str]) -> None:
+    ours = {key: value for key, value in env.items() if key != MARKER}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=ours, capture_output=True, text=True, check=False)
+    assert "PERMISSION_DENIED" in done.stderr
+    with connect(environment) as connection:
+        rows = connection.cursor().execute(
+            "SELECT 1 FROM SNOWFLAKE.TELEMETRY.EVENTS WHERE RESOURCE_ATTRIBUTES:\"snow.service.name\" = 'WEB_A' "
+            "AND SCOPE:\"name\" = 'till'"
+        )
+        assert rows.fetchall() == []
 
 
 def test_a_stage_without_the_privilege_to_write_is_mounted_to_be_read(

@@ -87,6 +87,19 @@ class Usage:
     memory_bytes: int
 
 
+@dataclass(frozen=True)
+class Sender:
+    """Which container something comes from.
+
+    :param service: ``DATABASE.SCHEMA.NAME``.
+    :param container: None where the containers of an instance cannot be told apart.
+    """
+
+    service: str
+    instance: int
+    container: str | None
+
+
 class ContainerHandle(Protocol):
     """A container that was started."""
 
@@ -147,6 +160,10 @@ class Runtime(Protocol):
 
         :raises OSError: it cannot be started; so also with a variable that no process can have.
         """
+        ...
+
+    def whose(self, address: str, port: int) -> Sender | None:
+        """Which container a connection comes from, by the address and port at its end; None for anybody else."""
         ...
 
     def sweep(self) -> int:

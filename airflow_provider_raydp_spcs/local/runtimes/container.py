@@ -12,8 +12,9 @@ Every container is removed at its end, and all of them with the network at the s
 
 Differences from Snowflake: every port of an instance is open to the others, not only declared ones; a service with an
 external access integration gets no way out either; a service's name stands for all of its instances, ready or not; a
-memory volume other than ``/dev/shm`` is not shared by the containers of an instance; GPUs are not handed on; stage mounts
-take appended and random writes and links, which the process runtime refuses (``stage_guard.py``).
+memory volume other than ``/dev/shm`` is not shared by the containers of an instance; GPUs are not handed on. With docker,
+stage mounts take appended and random writes and links, which is said in the container's log; with podman they refuse them
+as the real ones do (``container_guard.py``).
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ from typing import Final
 from airflow_provider_raydp_spcs.container_engine import ContainerEngineError, Engine, EngineCommandError
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.runtimes import janitor
-from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart, Usage
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart, Sender, Usage
 from airflow_provider_raydp_spcs.local.runtimes.container_command import (
     Labels,
     network_of,
     network_of_its_own,
     run_arguments,
 )
+from airflow_provider_raydp_spcs.local.runtimes.container_guard import UNGUARDED, ContainerGuard
 from airflow_provider_raydp_spcs.local.runtimes.network import Subnet, candidates
 from airflow_provider_raydp_spcs.local.security.certificates import CONTAINERS_NAME
 
@@ -73,6 +75,7 @@ class ContainerRuntime:
         self._janitor: subprocess.Popen[bytes] | None = None
         self._starts = itertools.count(1)
         self._holders: dict[str, _Holder] = {}
+        self._latest: dict[str, ContainerStart] = {}
 
     def open(self) -> None:
         """Make the network, and have somebody remove it with everything in it when this process ends.
@@ -146,19 +149,38 @@ class ContainerRuntime:
         The containers of an instance with several share the network of a holder, so that each may end and be started
         again without taking the others' network away.
         """
+        self._latest[start.address] = start
         name = self._name(start, start.container)
         own = network_of_its_own(start, self._network, self.subnet.gateway)
         if start.is_alone:
-            return _Container(
-                self._engine, name, run_arguments(start, name, self._labels, own, self._engine.name), start
-            )
+            return self._run(start, name, own)
         holder = self._holders.get(start.address)
         if holder is None or not holder.users:
             holder = self._holders[start.address] = _Holder(self._engine, self._name(start, "network"))
             holder.start(start.image, own, self._labels)
         joined = network_of(holder.name, start, self._engine.name)
-        arguments = run_arguments(start, name, self._labels, joined, self._engine.name)
-        return _Container(self._engine, name, arguments, start, holder)
+        return self._run(start, name, joined, holder)
+
+    def _run(self, start: ContainerStart, name: str, network: list[str], holder: _Holder | None = None) -> _Container:
+        guard: ContainerGuard | None = None
+        if set(start.stages) - set(start.read_only):
+            try:
+                guard = ContainerGuard.start(self._engine, start, next(self._starts))
+            except OSError as error:
+                with _opened_log(start.log) as file:
+                    file.write(f"{UNGUARDED}{error}\n".encode())
+        arguments = run_arguments(
+            start, name, self._labels, network, self._engine.name, guard.arguments if guard is not None else ()
+        )
+        return _Container(self._engine, name, arguments, start, holder, guard)
+
+    def whose(self, address: str, port: int) -> Sender | None:
+        """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`: an address in the network is one instance's."""
+        del port
+        found = self._latest.get(address)
+        if found is None:
+            return None
+        return Sender(found.service, found.instance, found.container if found.is_alone else None)
 
     def _name(self, start: ContainerStart, container: str) -> str:
         service = start.service.rpartition(".")[2].lower()
@@ -198,9 +220,15 @@ class _Container:
     """One container, behind the engine's command in the foreground: its output is the log, its end is the container's."""
 
     def __init__(
-        self, engine: Engine, name: str, arguments: list[str], start: ContainerStart, holder: _Holder | None = None
+        self,
+        engine: Engine,
+        name: str,
+        arguments: list[str],
+        start: ContainerStart,
+        holder: _Holder | None,
+        guard: ContainerGuard | None,
     ) -> None:
-        self._engine, self._name, self._holder = engine, name, holder
+        self._engine, self._name, self._holder, self._guard = engine, name, holder, guard
         self._stopping = False
         if holder is not None:
             holder.users.add(name)
@@ -217,6 +245,9 @@ class _Container:
         code = self._client.poll()
         if code is not None and self._holder is not None:
             self._holder.leave(self._name)
+        if code is not None and self._guard is not None:
+            self._guard.close()
+            self._guard = None
         return code
 
     def terminate(self) -> None:

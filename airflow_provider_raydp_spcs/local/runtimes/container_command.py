@@ -7,7 +7,7 @@ import io
 import ipaddress
 import os
 import resource
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,16 +49,19 @@ class Labels:
         return ["--label", self.server_label, "--label", self.run_label]
 
 
-def run_arguments(start: ContainerStart, name: str, labels: Labels, network: list[str], engine: str) -> list[str]:
+def run_arguments(
+    start: ContainerStart, name: str, labels: Labels, network: list[str], engine: str, guard: Sequence[str] = ()
+) -> list[str]:
     """Arguments of ``run`` for a container in the foreground, removed at its end.
 
     :param name: of the container, unique in the engine.
     :param network: arguments that give it its network.
     :param engine: ``podman`` or ``docker``.
+    :param guard: arguments that have its stage mounts guarded.
     """
     program, *words = start.command or ("",)
     arguments = ["run", "--rm", "--name", name, *labels.arguments, "--pull", "never"]
-    arguments += ["--log-driver", "none", "--stop-signal", "SIGTERM", *network, *limits(start, engine)]
+    arguments += ["--log-driver", "none", "--stop-signal", "SIGTERM", *network, *limits(start, engine), *guard]
     arguments += ["--env-file", str(write_environment(start, name)), *mounts(start)]
     return [*arguments, *(["--entrypoint", program] if program else []), start.image, *words]
 

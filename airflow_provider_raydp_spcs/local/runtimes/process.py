@@ -23,7 +23,7 @@ from typing import Final
 
 from airflow_provider_raydp_spcs.local.errors import LocalSnowflakeError
 from airflow_provider_raydp_spcs.local.runtimes import keeper
-from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart, Usage, check_texts
+from airflow_provider_raydp_spcs.local.runtimes.base import ContainerHandle, ContainerStart, Sender, Usage, check_texts
 from airflow_provider_raydp_spcs.local.runtimes.substitution import replace, replace_names
 
 logger = logging.getLogger(__name__)
@@ -116,6 +116,19 @@ class ProcessRuntime:
         }
         check_texts(command, environment)
         return _Process(command, environment, start)
+
+    def whose(self, address: str, port: int) -> Sender | None:
+        """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`: of whom the process is that has the connection."""
+        import psutil
+
+        ours = [each.pid for each in psutil.net_connections("tcp") if each.laddr == (address, port) and each.pid]
+        for pid in ours:
+            with contextlib.suppress(psutil.Error):
+                identity, *rest = psutil.Process(pid).environ().get(MARKER, "").split("/")
+                if identity == self._identity:
+                    service, instance, container = rest
+                    return Sender(service, int(instance), container)
+        return None
 
     def sweep(self) -> int:
         """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`."""

@@ -1,17 +1,19 @@
 """Refuses on stage mounts what the real ones refuse: appending, writing out of order, links (SPCS reference 3.3).
 
-Used by ``keeper.py`` and imported from beside it: standard library only.
+Used by ``keeper.py`` and ``container_keeper.py`` and imported from beside it: standard library only.
 
 A stage mount is an ordinary folder here, so the kernel has to ask before a container's process changes one in a way that
 a stage cannot take (seccomp user notification, Linux 5.5). A filter in the kernel lets everything else pass, so only
 few calls cost anything: opening a file to write without emptying it, writing at a position, setting a length, links.
 Where a container may only read a stage, every call that could change it is asked about.
 
+For real containers the engine sets the filter and hands on the questions (``container_keeper.py``).
+
 Not seen: seeking back in a file that is being written, and then writing on.
 """
 
 # Processes wait for every answer, and objects for paths would take half of the time:
-# ruff: noqa: PTH113, PTH115, PTH118, PTH119, PTH120, PTH202
+# ruff: noqa: PTH115, PTH116, PTH118
 from __future__ import annotations
 
 import contextlib
@@ -20,6 +22,7 @@ import errno
 import fcntl
 import os
 import platform
+import stat
 import struct
 from collections.abc import Iterable
 
@@ -71,7 +74,7 @@ _PATHS = {
     "renameat2": ((0, 1), (2, 3)),
 }
 """Which arguments of a call are a path that it changes, and the folder that a relative one starts from."""
-_FLAGS_AT = {"open": 1, "openat": 2}
+FLAGS_AT = {"open": 1, "openat": 2}
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _ASK = 0x7FFF0000, 0x7FC00000
 _WRITES = os.O_WRONLY | os.O_RDWR
@@ -83,21 +86,20 @@ _CONTINUE = 1
 _MAX_PATH = 4096
 
 
-class StageGuard:
-    """Answers the kernel's questions, for this process and all below it.
+class Questions:
+    """The kernel's questions about stage mounts, and the answers.
 
-    :param stages: folders of stage mounts.
+    :param listener: descriptor on which the kernel asks.
+    :param calls: name → number of the calls that it asks about.
+    :param stages: folders of stage mounts, as the asking processes see them.
     :param read_only: those that may only be read.
-    :raises OSError: this kernel cannot ask.
     """
 
-    def __init__(self, stages: Iterable[str], read_only: Iterable[str] = ()) -> None:
-        self._stages, self._read_only = _real(stages), _real(read_only)
-        machine = platform.machine()
-        tables = [_POSITIONS, _OPENING, _REFUSED, *([_CHANGING] if self._read_only else [])]
-        calls = {name: number for table in tables for name, number in table.get(machine, {}).items()}
+    def __init__(self, listener: int, calls: dict[str, int], stages: Iterable[str], read_only: Iterable[str]) -> None:
+        self._listener = listener
         self._names = {number: name for name, number in calls.items()}
-        self._listener = _install(machine, calls, asks_often=bool(self._read_only))
+        self._architecture = _ARCHITECTURES[platform.machine()][0]
+        self._stages, self._read_only = _ended(stages), _ended(read_only)
 
     def fileno(self) -> int:
         """What to wait for."""
@@ -108,11 +110,17 @@ class StageGuard:
         question = bytearray(_QUESTION.size)
         with contextlib.suppress(OSError):
             fcntl.ioctl(self._listener, _RECEIVE, question)
-            number, process, _, call, _, _, *arguments = _QUESTION.unpack(question)
+            number, process, _, call, architecture, _, *arguments = _QUESTION.unpack(question)
             error = 0
             with contextlib.suppress(OSError, KeyError):  # it is gone, or its call will fail by itself
-                error = self._refusal(self._names[call], process, arguments)
+                if architecture == self._architecture:
+                    error = self._refusal(self._names[call], process, arguments)
             fcntl.ioctl(self._listener, _SEND, bytearray(_ANSWER.pack(number, 0, -error, 0 if error else _CONTINUE)))
+
+    def _real(self, process: int, path: str) -> str:
+        """A path without links, as the process sees it; the end of it need not be there."""
+        del process
+        return os.path.realpath(path)
 
     def _refusal(self, call: str, process: int, arguments: list[int]) -> int:
         """The error that a call gets; 0 for none."""
@@ -120,17 +128,17 @@ class StageGuard:
             file, position = _file(process, arguments[0]), arguments[1 if call == "ftruncate" else 3]
             if not file.startswith(self._stages):
                 return 0
-            in_order = position == 0 if call == "ftruncate" else position == os.path.getsize(file)
+            in_order = position == (0 if call == "ftruncate" else os.stat(_descriptor(process, arguments[0])).st_size)
             return 0 if in_order else errno.EOPNOTSUPP
         paths = [
             _path(process, folder if folder == _HERE else arguments[folder], arguments[path])
             for folder, path in _PATHS[call]
         ]
-        flags = arguments[_FLAGS_AT[call]] if call in _FLAGS_AT else None
+        flags = arguments[FLAGS_AT[call]] if call in FLAGS_AT else None
         if flags is not None and not flags & (_WRITES | os.O_CREAT | os.O_TRUNC):
             return 0
         # An opened link leads on; other calls are about the name itself.
-        real = [os.path.realpath(path) if flags is not None else _named(path) for path in paths]
+        real = [self._real(process, path) if flags is not None else self._named(process, path) for path in paths]
         if any(path.startswith(self._read_only) for path in real):
             return errno.EROFS
         if not any(path.startswith(self._stages) for path in real):
@@ -139,21 +147,53 @@ class StageGuard:
             return errno.EOPNOTSUPP if call in _REFUSED["x86_64"] else 0
         # Without emptying it, a file can only be written whole where nothing is in it yet.
         empties = flags & (os.O_TRUNC | os.O_EXCL)
-        kept = not empties and os.path.isfile(real[0]) and os.path.getsize(real[0]) > 0
+        kept = not empties and _holds_something(f"/proc/{process}/root{real[0]}")
         return errno.EOPNOTSUPP if flags & _WRITES and (flags & os.O_APPEND or kept) else 0
 
+    def _named(self, process: int, path: str) -> str:
+        """The same of a name that a call is about, itself not followed."""
+        folder, name = os.path.split(path.rstrip("/"))
+        return os.path.join(self._real(process, folder), name)
 
-def _real(folders: Iterable[str]) -> tuple[str, ...]:
-    return tuple(os.path.realpath(folder).rstrip("/") + "/" for folder in folders)
+
+class StageGuard(Questions):
+    """Answers for this process and all below it.
+
+    :raises OSError: this kernel cannot ask.
+    """
+
+    def __init__(self, stages: Iterable[str], read_only: Iterable[str] = ()) -> None:
+        stages, read_only = ([os.path.realpath(folder) for folder in given] for given in (stages, read_only))
+        calls = guarded_calls() | (_CHANGING.get(platform.machine(), {}) if read_only else {})
+        listener = _install(platform.machine(), calls, asks_often=bool(read_only))
+        super().__init__(listener, calls, stages, read_only)
 
 
-def _named(path: str) -> str:
-    return os.path.join(os.path.realpath(os.path.dirname(path.rstrip("/"))), os.path.basename(path.rstrip("/")))
+def guarded_calls() -> dict[str, int]:
+    """Name → number of the calls to ask about where a container may write to its stages."""
+    tables = (_POSITIONS, _OPENING, _REFUSED)
+    return {name: number for table in tables for name, number in table.get(platform.machine(), {}).items()}
+
+
+def _ended(folders: Iterable[str]) -> tuple[str, ...]:
+    return tuple(folder.rstrip("/") + "/" for folder in folders)
+
+
+def _holds_something(path: str) -> bool:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+
+
+def _descriptor(process: int, descriptor: int) -> str:
+    return f"/proc/{process}/fd/{ctypes.c_int32(descriptor).value}"
 
 
 def _file(process: int, descriptor: int) -> str:
     """The file behind a descriptor."""
-    return os.readlink(f"/proc/{process}/fd/{ctypes.c_int32(descriptor).value}")
+    return os.readlink(_descriptor(process, descriptor))
 
 
 def _path(process: int, folder: int, address: int) -> str:
@@ -196,8 +236,8 @@ def _program(architecture: int, calls: dict[str, int], *, asks_often: bool) -> l
     steps = [(_LOAD, 0, 0, 4), (_IF_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _ALLOW), (_LOAD, 0, 0, 0)]
     for name, number in calls.items():
         then = [(_RETURN, 0, 0, _ASK)]
-        if name in _FLAGS_AT:
-            flags = (_LOAD, 0, 0, 16 + 8 * _FLAGS_AT[name])
+        if name in FLAGS_AT:
+            flags = (_LOAD, 0, 0, 16 + 8 * FLAGS_AT[name])
             if asks_often:
                 then = [flags, (_IF_ANY_BIT, 1, 0, _WRITES | os.O_CREAT | os.O_TRUNC)]
             else:

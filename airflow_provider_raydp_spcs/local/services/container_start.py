@@ -121,6 +121,7 @@ def prepare(
             "SNOWFLAKE_SCHEMA": record.schema,
             "SNOWFLAKE_SERVICE_NAME": record.name,
             **session.env,
+            **around.collector(),
         },
         log=folders.log(record, instance, container.name),
         folder=own,

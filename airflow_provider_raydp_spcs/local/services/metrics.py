@@ -71,7 +71,7 @@ class Metrics:
         if found:
             path = self._logs / service.record.full_name / _FILE
             path.parent.mkdir(parents=True, exist_ok=True)
-            _shorten(path)
+            shorten(path)
             with path.open("a") as file:
                 file.writelines(json.dumps(metric.__dict__) + "\n" for metric in found)
 
@@ -109,7 +109,8 @@ def _limits(state: ContainerState, family: InstanceFamily) -> Iterator[tuple[str
         yield "container.gpu.requested", requests.gpus, "gpus"
 
 
-def _shorten(path: Path) -> None:
+def shorten(path: Path) -> None:
+    """Throw away the older half of a file that grew too long."""
     if path.exists() and path.stat().st_size > MAX_BYTES:
         lines = path.read_text().splitlines(keepends=True)
         path.write_text("".join(lines[len(lines) // 2 :]))

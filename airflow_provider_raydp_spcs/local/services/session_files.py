@@ -20,7 +20,7 @@ TOKEN_FOLDER: Final = "/snowflake/session"  # noqa: S105 - a path that SPCS fixe
 """Where the token is where the specification does not say otherwise."""
 CONNECTION_FOLDER: Final = "/snowflake/config"
 """Where the connection file is. The real place is not documented; programs find it by ``SNOWFLAKE_HOME``."""
-_TOKEN, _CONNECTION = "token", "connections.toml"  # noqa: S105 - names of files
+_TOKEN, _CONNECTION = "token", "connections.toml"
 _DEFAULT_MODE: Final = 0o644
 _OWNER: Final = 0o700
 

@@ -21,6 +21,7 @@ class Surroundings:
     :param issue_token: a new OAuth token for a service (full name) that runs with a role.
     :param secret: full name of a secret and a role → its values by key; raises where the role may not read it.
     :param token_renewal_seconds: how often containers get a new one.
+    :param collector: variables by which containers find the collector of telemetry.
     :param isolated: whether containers have a file system of their own.
     """
 
@@ -31,6 +32,7 @@ class Surroundings:
     may_write: Callable[[str, str], bool] = lambda location, role: True
     secret: Callable[[str, str], Mapping[str, str]] = lambda name, role: {}
     token_renewal_seconds: float = 300.0
+    collector: Callable[[], Mapping[str, str]] = dict
     isolated: bool = False
 
     domain = staticmethod(domain)

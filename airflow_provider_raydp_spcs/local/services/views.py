@@ -16,6 +16,7 @@ from airflow_provider_raydp_spcs.local.services.metrics import Metric, Metrics
 from airflow_provider_raydp_spcs.local.services.running import RunningService
 from airflow_provider_raydp_spcs.local.services.shown_spec import shown
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
+from airflow_provider_raydp_spcs.local.services.telemetry import Received, Telemetry
 from airflow_provider_raydp_spcs.local.store import age_of
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 
@@ -29,6 +30,7 @@ class Views:
     def __init__(self, fleet: Fleet, ingress: Ingress, folders: Folders, surroundings: Surroundings) -> None:
         self._fleet, self._ingress, self._folders, self._around = fleet, ingress, folders, surroundings
         self._lock, self._events, self._metrics = fleet.lock, Events(folders.logs), Metrics(folders.logs)
+        self._telemetry = Telemetry(folders.logs)
 
     @property
     def _registry(self) -> str:
@@ -136,6 +138,12 @@ class Views:
         with self._lock:
             self._fleet.service(name)
         return list(self._metrics.of(name))
+
+    def telemetry(self, name: str) -> list[Received]:
+        """What the programs of a service measured and traced themselves."""
+        with self._lock:
+            self._fleet.service(name)
+        return list(self._telemetry.of(name))
 
 
 def _every_container(service: RunningService) -> Iterator[tuple[Instance, ContainerState]]:

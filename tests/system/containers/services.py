@@ -18,6 +18,21 @@ def look(path):
         return oct(os.stat("/" + rest).st_mode)
     if kind == "write":
         open("/" + rest, "w").write("from inside"); return "written"
+    if kind == "try":
+        attempt, _, place = rest.partition("/"); os.chdir("/" + place)
+        try:
+            with open("old", "w") as file: file.write("old")
+            exec({"append": "open('old', 'a')", "inplace": "open('old', 'r+')", "anew": "open('old', 'w').write('x')",
+                  "position": "os.pwrite(os.open('new', os.O_WRONLY | os.O_CREAT | os.O_TRUNC), b'x', 7)",
+                  "cut": "os.truncate('old', 1)", "link": "os.symlink('/etc/passwd', 'linked')",
+                  "byway": "(os.symlink(os.getcwd(), '/tmp/way'), open('/tmp/way/old', 'a'))",
+                  "pieces": "os.pwrite(os.open('new', os.O_WRONLY | os.O_CREAT | os.O_TRUNC), b'x', 0)",
+                  "rename": "os.replace('old', 'newer')"}[attempt])
+        except OSError as error:
+            return error.strerror
+        finally:
+            if os.path.lexists("/tmp/way"): os.remove("/tmp/way")
+        return "done"
     if kind == "connect":
         host, port = rest.split(":")
         try:
@@ -60,7 +75,7 @@ spec:
     - {{name: shm, mountPath: /dev/shm}}
     - {{name: ram, mountPath: /mnt/ram}}
     - {{name: own, mountPath: /mnt/own}}
-    sessionTokenConfig: {{path: /mnt/token, permission: "0600"}}
+    sessionTokenConfig: {{path: /mnt/token, permission: "0440", mountConnectionConfig: true}}
     resources: {{limits: {{memory: 512Mi}}}}
   endpoints: [{{name: web, port: 8000, public: true}}]
   volumes:

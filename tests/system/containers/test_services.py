@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import ssl
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,12 @@ def test_it_finds_what_the_platform_promises_and_runs_unprivileged(environment: 
     assert (env["SNOWFLAKE_SERVICE_NAME"], env["SNOWFLAKE_PORT"]) == ("WEB", environment["SNOWFLAKE_PORT"])
     assert "SNOWFLAKE_PASSWORD" not in env
     assert not int(found["capabilities"], 16) & (1 << 21 | 1 << 12), "neither SYS_ADMIN nor NET_ADMIN"
-    assert web("mode/mnt/token/token").endswith("600")
+    assert web("mode/mnt/token/token").endswith("440")
+    assert env["SNOWFLAKE_HOME"] == "/snowflake/config"
+    connection = tomllib.loads(web("read/snowflake/config/connections.toml"))["default"]
+    assert connection["token_file_path"] == "/mnt/token/token"
+    assert web(f"connect/{connection['host']}:{connection['port']}") == "connected"
+    assert web("mode/snowflake/config/connections.toml").endswith("440")
 
 
 def test_it_reaches_snowflake_and_nothing_else_of_the_machine(environment: dict[str, str], web: Look) -> None:
@@ -151,6 +157,18 @@ def test_volumes_and_limits_are_those_of_the_specification(
         f"/proc/{engine.run('inspect', '--format', '{{.State.ConmonPid}}', name).strip()}/cmdline"
     ).read_bytes()
     assert b"words, and a comma" not in command
+
+
+@pytest.mark.parametrize("attempt", ["append", "inplace", "position", "cut", "link", "byway"])
+def test_a_stage_mount_refuses_what_stages_cannot_take(web: Look, attempt: str) -> None:
+    """SPCS reference 3.3; what is no stage takes it."""
+    assert web(f"try/{attempt}/mnt/stage") == "Operation not supported"
+    assert web(f"try/{attempt}/mnt/own") == "done"
+
+
+@pytest.mark.parametrize("attempt", ["anew", "pieces", "rename"])
+def test_a_stage_mount_takes_whole_files(web: Look, attempt: str) -> None:
+    assert web(f"try/{attempt}/mnt/stage") == "done"
 
 
 def test_logs_and_exit_codes_are_the_containers(

@@ -33,7 +33,9 @@ def read(name: str, role: str) -> Mapping[str, str]:
     return VALUES[name]
 
 
-def start(folder: Path, *, owner: str = "R", isolated: bool = False, volumes: Any = (), **container: Any) -> ContainerStart:
+def start(
+    folder: Path, *, owner: str = "R", isolated: bool = False, volumes: Any = (), **container: Any
+) -> ContainerStart:
     """What the only container of a service is started with."""
     main = {"name": "main", "image": "/d/s/r/i:1", **container}
     text = json.dumps({"spec": {"containers": [main], "volumes": list(volumes)}})

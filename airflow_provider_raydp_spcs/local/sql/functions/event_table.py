@@ -1,4 +1,4 @@
-"""The account's event table, in which logs, events and measurements of all services are (SPCS reference 2.7)."""
+"""The account's event table, in which logs, events, measurements and traces of all services are (SPCS reference 2.7)."""
 
 from __future__ import annotations
 
@@ -69,5 +69,17 @@ def _of(context: Context, service: dict[str, Any], name: str) -> Iterator[dict[s
     for metric in views.metrics(name)[-MAX_ROWS:]:
         measured = (metric.timestamp, metric.instance_id, metric.container)
         yield row("METRIC", *measured, SCOPE=platform, RECORD=metric_record(metric), VALUE=metric.value)
+    for each in views.telemetry(name)[-MAX_ROWS:]:
+        told = row(each.record.kind, each.record.timestamp, each.instance_id, each.container)
+        yield {
+            **told,
+            "RESOURCE_ATTRIBUTES": {**each.record.resource, **told["RESOURCE_ATTRIBUTES"]},
+            "START_TIMESTAMP": utc(each.record.start) if each.record.start else None,
+            "TRACE": each.record.trace or None,
+            "SCOPE": each.record.scope,
+            "RECORD": each.record.record,
+            "RECORD_ATTRIBUTES": each.record.attributes or None,
+            "VALUE": each.record.value,
+        }
     for moment, instance, container, text in views.log_lines(name):
         yield row("LOG", moment, instance, container, RECORD_ATTRIBUTES={"log.iostream": "stdout"}, VALUE=text)
