@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import stat
@@ -156,13 +157,15 @@ tracers.shutdown()
 """
 
 
-def test_what_programs_measure_and_trace_is_in_the_event_table(env: dict[str, str], environment: dict[str, str]) -> None:
+def test_what_programs_measure_and_trace_is_in_the_event_table(
+    env: dict[str, str], environment: dict[str, str]
+) -> None:
     """By OpenTelemetry's own clients, which find the collector by the platform's variables (SPCS reference 3.5)."""
     program = json.dumps(["python", "-c", PROGRAM])
     spec = f"spec: {{containers: [{{name: main, image: {IMAGE}, command: {program}}}]}}"
     with connect(environment) as connection:
         cursor = connection.cursor()
-        cursor.execute(f"EXECUTE JOB SERVICE IN COMPUTE POOL WEB_POOL NAME = SHOP FROM SPECIFICATION $${spec}$$")
+        cursor.execute(f"EXECUTE JOB SERVICE IN COMPUTE POOL WEB_POOL NAME = TILL_JOB FROM SPECIFICATION $${spec}$$")
         found = cursor.execute(
             "SELECT RECORD_TYPE, RECORD, RECORD_ATTRIBUTES, VALUE, TRACE, RESOURCE_ATTRIBUTES, START_TIMESTAMP <= TIMESTAMP "
             "FROM SNOWFLAKE.TELEMETRY.EVENTS WHERE SCOPE:\"name\" = 'till'"
@@ -170,7 +173,7 @@ def test_what_programs_measure_and_trace_is_in_the_event_table(env: dict[str, st
     rows = {}
     for kind, record, attributes, value, trace, resource, in_order in found:
         record, told = json.loads(record), json.loads(resource)
-        assert (told["snow.service.name"], told["snow.service.container.name"]) == ("SHOP", "main")
+        assert (told["snow.service.name"], told["snow.service.container.name"]) == ("TILL_JOB", "main")
         assert (told["snow.service.instance"], told["service.name"]) == ("0", "shop")
         name = record["metric"]["name"] if kind == "METRIC" else record["name"]
         read = [json.loads(each) if each else None for each in (attributes, value, trace)]
@@ -252,7 +255,7 @@ def test_the_server_listens_on_loopback_only(env: dict[str, str], home: Path) ->
     server = psutil.Process(daemon.status(home).pid)
     listening = [each.laddr for each in server.net_connections("inet") if each.status == psutil.CONN_LISTEN]
     assert len(listening) >= 4, "the server's own port and those of three public endpoints"
-    assert all(each.ip.startswith("127.") for each in listening)
+    assert all(ipaddress.ip_address(each.ip.removeprefix("::ffff:")).is_loopback for each in listening)
 
 
 def test_no_secret_is_in_a_process_argument_or_a_log(

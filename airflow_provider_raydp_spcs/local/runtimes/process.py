@@ -121,7 +121,9 @@ class ProcessRuntime:
         """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`: of whom the process is that has the connection."""
         import psutil
 
-        ours = [each.pid for each in psutil.net_connections("tcp") if each.laddr == (address, port) and each.pid]
+        # gRPC's clients connect by IPv6's name for an address of IPv4.
+        ends = {(address, port), (f"::ffff:{address}", port)}
+        ours = [each.pid for each in psutil.net_connections("tcp") if each.laddr in ends and each.pid]
         for pid in ours:
             with contextlib.suppress(psutil.Error):
                 identity, *rest = psutil.Process(pid).environ().get(MARKER, "").split("/")

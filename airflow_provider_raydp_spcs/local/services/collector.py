@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_raydp_spcs.local.services.telemetry import Record, Telemetry
 
 if TYPE_CHECKING:
-    import grpc
-
     from airflow_provider_raydp_spcs.local.runtimes.base import Sender
 
 logger = logging.getLogger(__name__)
@@ -80,30 +78,34 @@ class Collector:
         self._stop.wait()
         server.stop(grace=0).wait()
 
-    def _add_services(self, server: grpc.Server) -> None:
+    def _add_services(self, server: Any) -> None:
+        import grpc
         from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as of_metrics
-        from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as metrics_grpc
         from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as of_traces
-        from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as traces_grpc
 
         from airflow_provider_raydp_spcs.local.services import otlp
 
-        take = self._take
+        def add(name: str, asked: Any, answer: Any, records: Callable[[Any], Iterable[Record]]) -> None:
+            def export(request: Any, context: Any) -> Any:
+                self._take(context, records(request))
+                return answer()
 
-        class Metrics(metrics_grpc.MetricsServiceServicer):  # type: ignore[misc]
-            def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - gRPC's name
-                take(context, otlp.metrics(request))
-                return of_metrics.ExportMetricsServiceResponse()
+            method = grpc.unary_unary_rpc_method_handler(
+                export, request_deserializer=asked.FromString, response_serializer=answer.SerializeToString
+            )
+            path = f"opentelemetry.proto.collector.{name}"
+            server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(path, {"Export": method})])
 
-        class Traces(traces_grpc.TraceServiceServicer):  # type: ignore[misc]
-            def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - gRPC's name
-                take(context, otlp.spans(request))
-                return of_traces.ExportTraceServiceResponse()
+        asked, answer = of_metrics.ExportMetricsServiceRequest, of_metrics.ExportMetricsServiceResponse
+        add("metrics.v1.MetricsService", asked, answer, otlp.metrics)
+        add(
+            "trace.v1.TraceService",
+            of_traces.ExportTraceServiceRequest,
+            of_traces.ExportTraceServiceResponse,
+            otlp.spans,
+        )
 
-        metrics_grpc.add_MetricsServiceServicer_to_server(Metrics(), server)
-        traces_grpc.add_TraceServiceServicer_to_server(Traces(), server)
-
-    def _take(self, context: grpc.ServicerContext, records: Iterable[Record]) -> None:
+    def _take(self, context: Any, records: Iterable[Record]) -> None:
         import grpc
 
         _, _, peer = context.peer().partition(":")  # "ipv4:10.64.0.9:40000"

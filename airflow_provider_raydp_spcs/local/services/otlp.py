@@ -47,7 +47,7 @@ def _points(metric: Metric, scope: dict[str, Any], resource: dict[str, Any]) -> 
     kind = metric.WhichOneof("data")
     if kind not in ("gauge", "sum", *_HISTOGRAMS):
         return
-    about = {"metric": {"name": metric.name, "unit": metric.unit}, "metric_type": kind}
+    about: dict[str, Any] = {"metric": {"name": metric.name, "unit": metric.unit}, "metric_type": kind}
     for point in getattr(metric, kind).data_points:
         value: Any
         if kind in _HISTOGRAMS:
