@@ -66,6 +66,7 @@ _UNLOAD_OPTIONS: dict[str, p.Reader] = {
     "INCLUDE_QUERY_ID": Cursor.boolean,
     "DETAILED_OUTPUT": Cursor.boolean,
     "HEADER": Cursor.boolean,
+    "VALIDATION_MODE": p.value,
 }
 
 
@@ -132,6 +133,8 @@ class CopyIntoLocation:
     values: dict[str, Any]
 
     def run(self, context: Context) -> Answer:
+        if "VALIDATION_MODE" in self.values:
+            raise unsupported("VALIDATION_MODE")
         stage = self.target.stage_in(context, "COPY", WRITE)
         record = context.catalogue.find(STAGE, stage) or {}
         inner = self.query if self.query is not None else f"SELECT * FROM {_spelled(self.table or '', context)}"  # noqa: S608 - quoted

@@ -18,6 +18,7 @@ _KIND = "Service"
 _DONE = "Statement executed successfully."
 MOST_INSTANCES = 1000
 """Of one service or job on this machine; the real Snowflake documents no limit."""
+LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
 _SET: dict[str, p.Reader] = {
     "MIN_INSTANCES": p.at_least(1, "MIN_INSTANCES", MOST_INSTANCES),
     "MAX_INSTANCES": p.at_least(1, "MAX_INSTANCES", MOST_INSTANCES),
@@ -26,7 +27,7 @@ _SET: dict[str, p.Reader] = {
     "AUTO_SUSPEND_SECS": p.at_least(0, "AUTO_SUSPEND_SECS"),
     "EXTERNAL_ACCESS_INTEGRATIONS": Cursor.names,
     "QUERY_WAREHOUSE": Cursor.name,
-    "LOG_LEVEL": p.value,
+    "LOG_LEVEL": p.one_of("LOG_LEVEL", *LOG_LEVELS),
     "COMMENT": p.text,
 }
 
@@ -121,7 +122,7 @@ def alter(cursor: Cursor) -> Statement:
     if_exists = cursor.if_exists()
     name = cursor.name()
     if cursor.take("SET"):
-        return AlterService(name, if_exists, "SET", p.read_properties(cursor, _SET))
+        return AlterService(name, if_exists, "SET", p.read_set(cursor, _SET))
     if cursor.take("UNSET"):
         return AlterService(name, if_exists, "UNSET", dict.fromkeys(p.read_unset(cursor, _SET)))
     if cursor.take("FROM"):
