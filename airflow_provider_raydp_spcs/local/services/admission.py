@@ -11,13 +11,13 @@ from airflow_provider_raydp_spcs.local.services.pools import Pools
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, lacking, unschedulable
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
+from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
 from airflow_provider_raydp_spcs.spcs.errors import InvalidSpecificationError
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
 
 MAX_INTEGRATIONS: Final = 10
 LEAST_AUTO_SUSPEND: Final = 300
-_SYSTEM_POOLS: Final = ("SYSTEM_COMPUTE_POOL_CPU", "SYSTEM_COMPUTE_POOL_GPU")
 _LABEL: Final = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -32,7 +32,7 @@ class Admission:
 
         :raises SnowflakeFault: it can never run there.
         """
-        if pool in _SYSTEM_POOLS:
+        if pool in SYSTEM_POOLS:
             msg = f"Compute pool {pool} can only support services of type [NOTEBOOK, MODEL_SERVING, STREAMLIT, ML_JOB]"
             raise invalid_value(msg)
         try:
