@@ -235,6 +235,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     ingress = Ingress(made.server, Gate(user_of, may_enter, sign_in.browser_token, USER, cors))
     supervisor = Supervisor(fleet, runtime, ingress, folders, surroundings)
     platform = Platform(fleet, ingress, folders, surroundings)
+    platform.snapshots.keep({body["folder"] for _, body in catalogue.all("Snapshot")})
     dispatcher = Dispatcher(platform, catalogue, files)
     for pool in furnished:
         dispatcher.access.grant("ROLE", "PUBLIC", "USAGE", "Compute pool", pool, by=system_pools.OWNER)

@@ -10,6 +10,7 @@ from airflow_provider_raydp_spcs.local.security.access import ACCOUNT, IN_SCHEMA
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
+from airflow_provider_raydp_spcs.local.sql.statements.snapshots import SNAPSHOT
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, DropDatabaseAnswer, status
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -209,6 +210,8 @@ def _empty(context: Context, outer: str) -> None:
 
 
 def _forget(context: Context, kind: str, name: str) -> None:
+    if kind == SNAPSHOT and (body := context.catalogue.find(kind, name)):
+        context.platform.snapshots.forget(body["folder"])
     context.catalogue.drop(kind, name, if_exists=True)
     context.access.forget(kind, name)
     if kind == "Stage":

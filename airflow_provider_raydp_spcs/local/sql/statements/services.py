@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_raydp_spcs.local.errors import unsupported
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name, unquoted
 from airflow_provider_raydp_spcs.local.sql.spec_sources import Source, read_source
+from airflow_provider_raydp_spcs.local.sql.statements.snapshots import read_restore
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _KIND = "Service"
@@ -129,8 +129,8 @@ def alter(cursor: Cursor) -> Statement:
         source = read_source(cursor)
         cursor.end()
         return AlterService(name, if_exists, "FROM", {}, source)
-    if cursor.words(2) == ("RESTORE", "VOLUME"):
-        raise unsupported("ALTER SERVICE … RESTORE VOLUME")
+    if cursor.take("RESTORE", "VOLUME"):
+        return read_restore(cursor, name, if_exists=if_exists)
     for action in ("SUSPEND", "RESUME"):
         if cursor.take(action):
             cursor.end()
