@@ -140,6 +140,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
     from airflow_provider_raydp_spcs.local.ingress.proxy import Gate
     from airflow_provider_raydp_spcs.local.security.access import ADMIN
+    from airflow_provider_raydp_spcs.local.services import system_pools
     from airflow_provider_raydp_spcs.local.services.collector import Collector
     from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders
     from airflow_provider_raydp_spcs.local.services.engine_images import EngineImages
@@ -239,12 +240,18 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
         isolated=engine is not None,
     )
     folders = Folders(paths.scratch, paths.logs, paths.blocks)
-    fleet = Fleet(store, Pools(store, options.provisioning_seconds))
+    pools = Pools(store, options.provisioning_seconds)
+    furnished = system_pools.furnish(store, pools)
+    fleet = Fleet(store, pools)
     fleet.load()
     ingress = Ingress(made.server, Gate(user_of, may_enter, sign_in.browser_token, USER, cors))
     supervisor = Supervisor(fleet, runtime, ingress, folders, surroundings)
     platform = Platform(fleet, ingress, folders, surroundings)
+    platform.snapshots.keep({body["folder"] for _, body in catalogue.all("Snapshot")})
     dispatcher = Dispatcher(platform, catalogue, files)
+    for pool in furnished:
+        dispatcher.access.grant("ROLE", "PUBLIC", "USAGE", "Compute pool", pool, by=system_pools.OWNER)
+    system_pools.remember(store, furnished)
     if is_first:
         dispatcher.access.grant("USER", USER, "USAGE", "Role", ADMIN, by="")
     transfers = Transfers(files, sign_in)

@@ -94,3 +94,24 @@ def test_a_block_volume_is_kept_until_its_service_is_dropped(
         again.services.drop("NOTES", force=True)
         until(lambda: not again.services.show("NOTES"))
     assert not list((home / "blocks").iterdir())
+
+
+def test_a_volume_is_restored_from_a_snapshot_of_it(
+    environment: dict[str, str], client: SpcsClient, home: Path
+) -> None:
+    start(environment)
+    assert told(client) == "kept 1 lost 1"
+    with connect(environment, role="ACCOUNTADMIN") as connection:
+        session = ConnectorSession(connection)
+        session.execute('CREATE SNAPSHOT NOTED FROM SERVICE NOTES VOLUME "kept" INSTANCE 0')
+        client.services.suspend("NOTES")
+        until(lambda: client.services.describe("NOTES").status is ServiceStatus.SUSPENDED)
+        client.services.resume("NOTES")
+        until(lambda: told(client) == "kept 2 lost 1")
+        client.services.suspend("NOTES")
+        until(lambda: client.services.describe("NOTES").status is ServiceStatus.SUSPENDED)
+        session.execute('ALTER SERVICE NOTES RESTORE VOLUME "kept" INSTANCES 0 FROM SNAPSHOT NOTED')
+        until(lambda: told(client) == "kept 2 lost 1")
+        session.execute("DROP SERVICE NOTES FORCE")
+        session.execute("DROP SNAPSHOT NOTED")
+    assert list((home / "snapshots").iterdir()) == []

@@ -18,6 +18,7 @@ from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs
 from airflow_provider_raydp_spcs.cluster.target import Target
+from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
 from airflow_provider_raydp_spcs.shipped import shipped
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.errors import InsufficientPrivilegesError, ObjectDoesNotExistError, SpcsError
@@ -265,7 +266,7 @@ def test_the_role_sees_only_what_it_may_use(environment: dict[str, str]) -> None
             return {row["name"] for row in session.execute(f"SHOW {kind}")}
 
         assert names("STAGES") == {"RAYDP_YAMLSPECS", "RAYDP_ARTIFACTS", "RAYDPLOGS"}
-        assert names("COMPUTE POOLS") == set()
+        assert names("COMPUTE POOLS") == SYSTEM_POOLS
         assert names("WAREHOUSES") == {"RAYDP_SIS_XSW"}
         assert names("INTEGRATIONS") == {"RAYDP_ACCESS_INTEGRATION"}
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from airflow_provider_raydp_spcs.cli.app import app
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from airflow_provider_raydp_spcs.version import __version__
 from tests.integration.light import light_snowflake, small
@@ -70,6 +71,7 @@ def things(environment: dict[str, str]) -> dict[str, set[str]]:
         found = {kind: {row["name"] for row in session.execute(f"SHOW {kind}")} for kind in KINDS}
         databases = {row["name"] for row in session.execute("SHOW DATABASES")}
     found["ROLES"] -= SYSTEM_ROLES
+    found["COMPUTE POOLS"] -= SYSTEM_POOLS
     return {**found, "DATABASES": {name for name in databases if name.startswith(("RAYDP", "TEAM"))}}
 
 

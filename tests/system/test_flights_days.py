@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_raydp_spcs.cli.demo.airflow_run import Airflow, DagRunReport
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
+from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
 from airflow_provider_raydp_spcs.shipped import shipped
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.flights_oracle import assert_rows_equal, expected_rows
@@ -51,7 +52,7 @@ def assert_nothing_left(environment: dict[str, str]) -> None:
     with connect(environment) as connection:
         client = client_of(connection)
         assert client.services.show() == []
-        assert client.compute_pools.show() == []
+        assert {pool.name for pool in client.compute_pools.show()} == SYSTEM_POOLS
 
 
 def test_executors_run_on_both_workers_and_the_rows_are_right(

@@ -26,6 +26,7 @@ _OF: Final = {
     "Integration": frozenset({"USAGE", "USE_ANY_ROLE", "MONITOR"}),
     "Secret": frozenset({"READ", "USAGE"}),
     "Network rule": frozenset({"USAGE"}),
+    "Snapshot": frozenset({"USAGE"}),
     "Streamlit": frozenset({"USAGE"}),
     "Table": _TABLE,
     "View": _TABLE,

@@ -5,19 +5,26 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from airflow_provider_raydp_spcs.local.errors import invalid_spec, invalid_value, wrong_architecture
+import yaml
+
+from airflow_provider_raydp_spcs.local.errors import (
+    invalid_spec,
+    invalid_value,
+    unsupported,
+    wrong_architecture,
+)
 from airflow_provider_raydp_spcs.local.services.images import parts_of
 from airflow_provider_raydp_spcs.local.services.pools import Pools
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, lacking, unschedulable
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
+from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
 from airflow_provider_raydp_spcs.spcs.errors import InvalidSpecificationError
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
 
 MAX_INTEGRATIONS: Final = 10
 LEAST_AUTO_SUSPEND: Final = 300
-_SYSTEM_POOLS: Final = ("SYSTEM_COMPUTE_POOL_CPU", "SYSTEM_COMPUTE_POOL_GPU")
 _LABEL: Final = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -32,7 +39,7 @@ class Admission:
 
         :raises SnowflakeFault: it can never run there.
         """
-        if pool in _SYSTEM_POOLS:
+        if pool in SYSTEM_POOLS:
             msg = f"Compute pool {pool} can only support services of type [NOTEBOOK, MODEL_SERVING, STREAMLIT, ML_JOB]"
             raise invalid_value(msg)
         try:
@@ -51,6 +58,8 @@ class Admission:
             image = self._around.images.find(container.image)
             if image is not None and image.architecture not in (None, family.architecture):
                 raise wrong_architecture(container.image, family.architecture)
+        if _is_seeded(text):
+            raise unsupported("initialContents.fromSnapshot of a block volume")
         for volume in specification.volumes:
             if volume.source == "stage":
                 self._around.stage_folder(volume.stage or "")
@@ -64,6 +73,13 @@ class Admission:
         problem = _name(record) or _counts(record) or _properties(record)
         if problem:
             raise invalid_value(problem)
+
+
+def _is_seeded(text: str) -> bool:
+    """Whether a block volume shall begin with the contents of a snapshot."""
+    spec = yaml.safe_load(text)["spec"]
+    configs = [each.get("blockConfig") for each in spec.get("volumes") or spec.get("volume") or ()]
+    return any(isinstance(each, dict) and each.get("initialContents") for each in configs)
 
 
 def _name(record: ServiceRecord) -> str | None:

@@ -49,6 +49,11 @@ class Folders:
         """The instance's own folder."""
         return self.scratch / str(instance.number)
 
+    @property
+    def snapshots(self) -> Path:
+        """Copies of block volumes, which outlive their services."""
+        return self.blocks.with_name("snapshots")
+
     def block(self, record: ServiceRecord, instance: Instance, volume: str) -> Path:
         """A block volume: whatever instance has this number in its service gets it."""
         return self.blocks / record.full_name / str(instance.id) / volume

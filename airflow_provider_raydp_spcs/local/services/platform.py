@@ -11,6 +11,7 @@ from airflow_provider_raydp_spcs.local.services.job_desk import JobDesk
 from airflow_provider_raydp_spcs.local.services.pool_desk import PoolDesk
 from airflow_provider_raydp_spcs.local.services.rows import image_digest
 from airflow_provider_raydp_spcs.local.services.service_desk import ServiceDesk
+from airflow_provider_raydp_spcs.local.services.snapshots import Snapshots
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
 from airflow_provider_raydp_spcs.local.services.views import Views
 
@@ -26,6 +27,7 @@ class Platform:
         self.pools = PoolDesk(fleet)
         self.services = ServiceDesk(fleet, ingress, Admission(fleet.pools, surroundings))
         self.jobs = JobDesk(fleet, self.services)
+        self.snapshots = Snapshots(fleet, folders)
         self.views = Views(fleet, ingress, folders, surroundings)
 
     @property

@@ -16,6 +16,9 @@ from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
 
 PROVISIONING: Final = "Endpoints provisioning in progress... check back in a few minutes"
 
+_GPU_MEMORY = {"A10": 24, "A10G": 24, "L4": 24, "L40S": 48, "RTX PRO 6000": 96, "T4": 16}
+"""GiB of the models whose name does not tell it (SPCS reference 1.6)."""
+
 
 def truth(value: bool) -> str:
     """Booleans are sent as text."""
@@ -72,14 +75,14 @@ def family_rows(in_use: Mapping[str, int]) -> Iterator[dict[str, Any]]:
 
 
 def _hardware(family: InstanceFamily) -> dict[str, Any]:
-    memory = re.search(r"(\d+) GB", family.gpu or "")
+    told = re.search(r"(\d+) GB", family.gpu or "")
     return {
         "vcpu": family.vcpus,
         "memory_gib": family.memory_gib,
         "storage_gib": family.storage_gb,
         "gpu": family.gpu or "",
         "gpu_count": family.gpus,
-        "gpu_memory_gib": int(memory[1]) if memory else 0,
+        "gpu_memory_gib": int(told[1]) if told else _GPU_MEMORY.get(family.gpu or "", 0),
     }
 
 

@@ -52,6 +52,7 @@ class Supervisor:
         self._sampled = time.monotonic()
         self._clock = Clock()
         self._busy: dict[str, float] = {}
+        self._idle: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin; what an earlier server left behind has been ended."""
@@ -105,6 +106,7 @@ class Supervisor:
         if service.deleting:
             if not service.leaving:
                 del self._fleet.services[name]
+                self._idle.pop(name, None)
                 self._ingress.close_ports(service.record.ingress_ports.values())
                 self._clock.forget(self._folders.logs / name)
                 for folder in (self._folders.logs, self._folders.blocks):
@@ -112,9 +114,21 @@ class Supervisor:
             return
         self._wake(service)
         self._reconcile(service)
+        self._rest(name, service)
         self._write_down(service)
         if renew:
             self._renew_tokens(service)
+
+    def _rest(self, name: str, service: RunningService) -> None:
+        """Suspend a service that has run for AUTO_SUSPEND_SECS (SPCS reference 2.1).
+
+        Running is idle: only calls of service functions count as use, and there are none here.
+        """
+        seconds = service.record.auto_suspend_secs
+        if not seconds or service.job is not None or service.status != "RUNNING":
+            self._idle.pop(name, None)
+        elif time.monotonic() - self._idle.setdefault(name, time.monotonic()) >= seconds:
+            self._fleet.set_suspended(service, suspended=True)
 
     def _wake(self, service: RunningService) -> None:
         """Resume a service that somebody asked something of (SPCS reference 4.1)."""

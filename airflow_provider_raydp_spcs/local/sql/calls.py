@@ -100,6 +100,10 @@ class _Reader:
             is_call = self._type(index + 1) is TokenType.L_PAREN and self._type(index) not in _CONSTANTS
             known = (SCALARS.get(name) or TABLES.get(name)) if is_call else None
             if known is None:
+                if is_call and self._type(index - 1) is TokenType.EXCLAMATION:
+                    raise SnowflakeFault(
+                        2143, "42601", f"SQL compilation error:\nUnknown function {name[:80]} of a service."
+                    )
                 index += 1
                 continue
             first = self._first(index, of_service=known.of_service)

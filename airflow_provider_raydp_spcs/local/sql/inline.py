@@ -34,6 +34,15 @@ _METADATA: Final = (
     "METADATA$FILE_ROW_NUMBER",
     "METADATA$START_SCAN_TIME",
 )
+_FILE_FUNCTIONS: Final = (
+    "BUILD_SCOPED_FILE_URL",
+    "BUILD_STAGE_FILE_URL",
+    "GET_ABSOLUTE_PATH",
+    "GET_RELATIVE_PATH",
+    "GET_STAGE_LOCATION",
+    "TO_FILE",
+)
+"""Functions of staged files that are not here."""
 _NUMBERS = itertools.count(1)
 PRESIGNED_SECONDS: Final = 3600
 MAX_PRESIGNED_SECONDS: Final = 604_800
@@ -134,6 +143,8 @@ class _Rewriting:
             return self._last_query_id(index)
         elif word == "GET_PRESIGNED_URL" and self._word(index + 1) == "(":
             return self._presigned_url(index)
+        elif word in _FILE_FUNCTIONS and self._word(index + 1) == "(":
+            raise unsupported(word)
         return index + 1
 
     def _word(self, index: int) -> str:

@@ -33,16 +33,60 @@ def read_properties(cursor: Cursor, readers: Mapping[str, Reader]) -> dict[str, 
     return found
 
 
-def read_unset(cursor: Cursor, known: Mapping[str, Reader]) -> list[str]:
-    """Names after UNSET."""
-    names: list[str] = []
-    while not cursor.at_end:
-        cursor.take(",")
-        name = cursor.word()
-        if name not in known:
+def read_set(cursor: Cursor, readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """What stands after SET: properties as :func:`read_properties` has them, or ``TAG name = 'value', …`` alone.
+
+    :raises SnowflakeFault: nothing does, or something else.
+    """
+    if not cursor.take("TAG"):
+        if cursor.at_end:
             raise cursor.fault()
-        names.append(name)
+        return read_properties(cursor, readers)
+    found: dict[str, str] = {}
+    while not found or cursor.take(","):
+        name = cursor.name()
+        cursor.expect("=")
+        found[name] = cursor.text()
+    cursor.end()
+    return {"TAG": found}
+
+
+def read_unset(cursor: Cursor, known: Mapping[str, Reader]) -> list[str]:
+    """Names after UNSET; none of them where tags are taken away.
+
+    :raises SnowflakeFault: nothing stands there, or a property nobody knows.
+    """
+    names: list[str] = []
+    if cursor.take("TAG"):
+        cursor.name()
+        while cursor.take(","):
+            cursor.name()
+        cursor.end()
+        return names
+    while not names or not cursor.at_end:
+        if names:
+            cursor.take(",")
+        words = cursor.words(1)
+        if not words or words[0] not in known:
+            raise cursor.fault()
+        names.append(cursor.word())
     return names
+
+
+def one_of(name: str, *allowed: str) -> Reader:
+    """A word or text out of these, in any case; read in upper case.
+
+    :raises SnowflakeFault: it is another one.
+    """
+
+    def read(cursor: Cursor) -> str:
+        found = cursor.value().upper()
+        if found not in allowed:
+            msg = f"invalid value '{found[:80]}' for property '{name}'; allowed are {', '.join(allowed)}"
+            raise invalid_value(msg)
+        return found
+
+    return read
 
 
 def tags(cursor: Cursor) -> dict[str, str]:

@@ -10,7 +10,7 @@ from airflow_provider_raydp_spcs.local.errors import invalid_value, no_database,
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.wire.answers import SessionFacts
 
-_FILTERS: Final = ((), ("LIKE",), ("STARTS",), ("LIMIT",))
+_FILTERS: Final = ((), ("LIKE",), ("STARTS",), ("LIMIT",), ("OF",))
 _UNQUOTED: Final = re.compile(r"[A-Z_][A-Z0-9_$]*")
 
 
@@ -67,7 +67,7 @@ class Scope:
 
     def holds(self, full: str, session: SessionFacts) -> bool:
         """Whether an object's full name is inside."""
-        if self.kind == "ACCOUNT" or (not self.kind and session.database is None):
+        if self.kind == "ACCOUNT" or (not self.name and session.database is None):
             return True
         if self.kind in ("DATABASE", ""):
             return full.startswith(f"{self.name or session.database}.")

@@ -69,6 +69,10 @@ _TABLES: Final = {
         "created_on:t name database_name schema_name url has_credentials has_encryption_key owner comment region type cloud "
         "notification_channel storage_integration endpoint owner_role_type directory_enabled"
     ),
+    "snapshots": (
+        "name state database_name schema_name service_name volume_name instance:n size:n comment owner owner_role_type "
+        "created_on:t updated_on:t encryption"
+    ),
     "images": "created_on image_name tags digest image_path",
     "parameters": "key value default level description type",
 }

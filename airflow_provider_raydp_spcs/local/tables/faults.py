@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, statement_cancelled, syntax_error
+from airflow_provider_raydp_spcs.local.tables.lengths import TOO_LONG
 
 if TYPE_CHECKING:
     from sqlglot.errors import SqlglotError
@@ -22,6 +23,7 @@ _MISSING_COLUMN: Final = re.compile(
     r'Referenced (?:column|table) "([^"]+)" not found|does not have a column named "([^"]+)"'
 )
 _EXISTS: Final = re.compile(r'with name "?([^" ]+)"? already exists')
+_ATTACHED: Final = re.compile(r"""Cannot attach "([^"]+)" - the database file .* is already attached""")
 _UNREADABLE: Final = re.compile(r"Could not convert string ['\"](.*?)['\"] to '?(\w+)")
 _STOPPED: Final = re.compile(r"Line (\d+), Col: (\d+)\.")
 _AT_OR_NEAR: Final = re.compile(r'syntax error at or near "([^"]+)"')
@@ -59,7 +61,7 @@ def fault_of(error: Exception, sql: str = "") -> SnowflakeFault:
     name = type(error).__name__
     text = str(error).split("\n")[0]
     if name == "ConstraintException":
-        return _constraint(text)
+        return _constraint(str(error))
     if name in _DUCK:
         number, state, wording = _DUCK[name]
         return _reworded(number, state, wording or text, sql)
@@ -103,7 +105,7 @@ def _reworded(number: int, state: str, text: str, sql: str) -> SnowflakeFault:
         return SnowflakeFault(
             904, "42000", f"{_COMPILE}error line 1 at position 0\ninvalid identifier '{found[1] or found[2]}'"
         )
-    if found := _EXISTS.search(text):
+    if found := _EXISTS.search(text) or _ATTACHED.search(text):
         return SnowflakeFault(2002, "42710", f"{_COMPILE}Object '{found[1].rstrip('!')}' already exists.")
     if found := _UNREADABLE.search(text):
         return unreadable(found[1], found[2])
@@ -147,6 +149,9 @@ def unreadable(value: str, duckdb_type: str) -> SnowflakeFault:
 
 
 def _constraint(text: str) -> SnowflakeFault:
+    if found := TOO_LONG.search(text):
+        return SnowflakeFault(100078, "22000", found[1])
+    text = text.split("\n")[0]
     found = re.search(r"NOT NULL constraint failed: (\S+)", text)
     if found:
         name = found[1].rpartition(".")[2]

@@ -47,6 +47,19 @@ OPTIONS: Final = {
     },
     "PARQUET": _COMMON | {"SNAPPY_COMPRESSION", "BINARY_AS_TEXT", "USE_LOGICAL_TYPE", "USE_VECTORIZED_SCANNER"},
 }
+_IDLE: Final = {
+    "ALLOW_DUPLICATE": "FALSE",
+    "BINARY_FORMAT": "HEX",
+    "ENABLE_OCTAL": "FALSE",
+    "IGNORE_UTF8_ERRORS": "FALSE",
+    "MULTI_LINE": "TRUE",
+    "REPLACE_INVALID_CHARACTERS": "FALSE",
+    "SKIP_BYTE_ORDER_MARK": "TRUE",
+    "SNAPPY_COMPRESSION": "TRUE",
+    "STRIP_NULL_VALUES": "FALSE",
+    "TIME_FORMAT": "AUTO",
+}
+"""Options that may only have their default, in upper case."""
 _READABLE: Final = {"AUTO": "auto", "AUTO_DETECT": "auto", "GZIP": "gzip", "ZSTD": "zstd", "NONE": "none"}
 _TIMES: Final = (
     ("YYYY", "%Y"), ("YY", "%y"), ("MMMM", "%B"), ("MON", "%b"), ("MM", "%m"), ("DD", "%d"), ("DY", "%a"),
@@ -152,7 +165,7 @@ class FileFormat:
             given |= {"store_rejects": "true"}
             if not self.flag("ERROR_ON_COLUMN_COUNT_MISMATCH", default=True):
                 given["strict_mode"] = "false"
-        given |= self._moments()
+        given |= self.moments()
         return f"read_csv({_list(files)}, {', '.join(f'{key} = {value}' for key, value in given.items())})"
 
     def parquet(self, files: Sequence[str]) -> str:
@@ -173,7 +186,8 @@ class FileFormat:
         empty = [""] if self.flag("EMPTY_FIELD_AS_NULL", default=True) else []
         return _list(list(dict.fromkeys([*empty, *self.nulls])) or ["\\N"])
 
-    def _moments(self) -> dict[str, str]:
+    def moments(self) -> dict[str, str]:
+        """How dates and times are written, as DuckDB's options have it; none where it finds that out itself."""
         found = {}
         for option, counterpart in (("DATE_FORMAT", "dateformat"), ("TIMESTAMP_FORMAT", "timestampformat")):
             given = str(self.options.get(option, "AUTO"))
@@ -189,6 +203,17 @@ class FileFormat:
             raise unsupported("ESCAPE_UNENCLOSED_FIELD other than a backslash")
         if str(self.options.get("ENCODING", "UTF8")).upper() not in ("UTF8", "UTF-8"):
             raise unsupported(f"ENCODING = {self.options['ENCODING']}")
+        for option, default in _IDLE.items():
+            given = self.options.get(option)
+            if given is not None and str(given).upper() != default:
+                raise unsupported(f"{option} = {given}")
+        if self.kind != "CSV":
+            for option in ("TRIM_SPACE", "NULL_IF", *_DATES):
+                given = self.options.get(option)
+                if given is not None and str(given).upper() not in ("FALSE", "AUTO", "HEX", "[]", "['\\\\N']"):
+                    raise unsupported(f"{option} of a file format of type {self.kind}")
+        elif self.flag("TRIM_SPACE") and self.text("FIELD_OPTIONALLY_ENCLOSED_BY"):
+            raise unsupported("TRIM_SPACE with FIELD_OPTIONALLY_ENCLOSED_BY")
         if self.flag("PARSE_HEADER") and int(self.options.get("SKIP_HEADER", 0)):
             raise _invalid("PARSE_HEADER and SKIP_HEADER exclude each other")
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.tables.faults import fault_of
 from airflow_provider_raydp_spcs.local.tables.file_formats import FileFormat, name
-from airflow_provider_raydp_spcs.local.tables.reading import FileError, Reading, check_shape, read_file
+from airflow_provider_raydp_spcs.local.tables.lengths import lengths_of
+from airflow_provider_raydp_spcs.local.tables.reading import FileError, Reading, check_shape, fit, read_file
 from airflow_provider_raydp_spcs.local.tables.sources import StagedFiles
 from airflow_provider_raydp_spcs.local.wire.answers import Column, RowsAnswer, SessionFacts
 
@@ -73,6 +74,8 @@ class Load:
     :param columns: which columns; None for all.
     :param named: whether the files were asked for by name, so that a file that is skipped is told.
     :param match: NONE, CASE_SENSITIVE or CASE_INSENSITIVE.
+    :param truncates: cut texts that are longer than their columns; else they are errors.
+    :param only_failed: tell only of the files that were not loaded whole.
     """
 
     table: tuple[str, str, str]
@@ -86,6 +89,8 @@ class Load:
     force: bool = False
     purge: bool = False
     size_limit: int | None = None
+    truncates: bool = False
+    only_failed: bool = False
 
     def run(self, tables: TableSession, facts: SessionFacts) -> RowsAnswer:
         """Load what has not been loaded."""
@@ -114,6 +119,7 @@ class Load:
                 if each.status == "LOADED":
                     each.file.path.unlink(missing_ok=True)
         told = [each for each in outcomes if self.named or each.status != "LOAD_SKIPPED"]
+        told = [each for each in told if not self.only_failed or each.status != "LOADED"]
         if not told:
             return RowsAnswer([Column("status")], [["Copy executed with 0 files processed."]], COPY)
         return RowsAnswer(_RESULT, [each.row(self.limit(each.parsed), target.short) for each in told], COPY)
@@ -135,6 +141,8 @@ class Load:
                 found = Reading(rows, rows.num_rows)
             else:
                 found = read_file(tables, file.path, self.format, chosen, self.match)
+            header = int(self.format.flag("PARSE_HEADER")) or int(self.format.options.get("SKIP_HEADER", 0))
+            found = fit(found, target.lengths, truncates=self.truncates, first=header + 1)
         except SnowflakeFault as fault:
             if aborts or fault.number in (2, 604):
                 raise
@@ -208,6 +216,7 @@ class _Target:
     short: str
     temporary: bool
     columns: dict[str, str] = field(default_factory=dict)
+    lengths: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def find(cls, tables: TableSession, table: tuple[str, str, str]) -> _Target:
@@ -222,7 +231,9 @@ class _Target:
                 2003, "42S02", f"SQL compilation error:\nTable '{'.'.join(table)}' does not exist or not authorized."
             )
         temporary = bool(rows[0][2])
-        return cls(database, schema, short, temporary, {row[0]: row[1] for row in rows if bool(row[2]) == temporary})
+        columns = {row[0]: row[1] for row in rows if bool(row[2]) == temporary}
+        outer = ("temp", "main") if temporary else (database, schema)
+        return cls(database, schema, short, temporary, columns, lengths_of(tables.duck, (*outer, short)))
 
     def chosen(self, names: Sequence[str] | None) -> dict[str, str]:
         if names is None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
 import duckdb
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.info_schema import insert_text_lengths_sql
 from fakesnow.statement_type import UNKNOWN, statement_type_id
 from fakesnow.transforms.transforms import indices_to_json_extract
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
+
+from airflow_provider_raydp_spcs.local.tables.lengths import (
+    HAS_CHECK,
+    change_lengths,
+    check_lengths,
+    widen_characters,
+)
 
 _casting: ContextVar[bool] = ContextVar("casting", default=False)
 """Whether aggregates of numbers cast what they are given: only where it turned out to be a text."""
@@ -76,6 +85,20 @@ class Connection(FakeSnowflakeConnection):  # type: ignore[misc]
         self.temporary: set[tuple[str, str, str]] = set()
         """Temporary tables, which DuckDB keeps in a schema of its own, under the names that Snowflake has for them."""
 
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[None]:
+        """All or nothing, in the session's transaction or one of its own."""
+        if self._in_transaction:
+            yield
+            return
+        self._duck_conn.begin()
+        try:
+            yield
+        except BaseException:
+            self._duck_conn.rollback()
+            raise
+        self._duck_conn.commit()
+
     def cursor(self, *_: Any) -> Cursor:
         """A cursor of ours."""
         return Cursor(conn=self, duck_conn=self._duck_conn)
@@ -113,12 +136,15 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
         for default in transformed.find_all(exp.DefaultColumnConstraint):
             if isinstance(default.this, exp.Alias):  # a sequence's next value, which fakesnow gives a column's name
                 default.set("this", default.this.this)
+        check_lengths(transformed)
+        made, used = (str(transformed.args.get(key) or "") for key in ("create_db_name", "set_database"))
+        made = "" if made and self._has_schema(made) else made
         begins = isinstance(transformed, exp.Transaction) and connection._in_transaction
         if begins:
             # Snowflake's BEGIN inside a transaction changes nothing.
             transformed = exp.select(exp.Literal.string("Statement executed successfully.").as_("status"))
         try:
-            super()._execute(transformed, params)
+            self._run(transformed, params)
         except duckdb.TransactionException as error:
             if "conflict" in str(error).lower():
                 raise ProgrammingError(msg=_LOCKED, errno=627, sqlstate="57014") from error
@@ -131,6 +157,38 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
             connection._in_transaction = False
         elif isinstance(transformed, exp.TruncateTable):
             self._forget_loads(transformed)
+        if made or (used and not transformed.args.get("set_schema")):
+            self._enter(made or used, makes=bool(made))
+
+    def _run(self, transformed: Any, params: Any) -> None:
+        try:
+            super()._execute(transformed, params)
+        except ProgrammingError as error:
+            table, lengths = transformed.find(exp.Table), transformed.args.get("text_lengths")
+            if HAS_CHECK not in str(error) or table is None or not lengths:
+                raise
+            whole = self._whole_name(table)
+            with self._conn.whole():
+                change_lengths(self._duck_conn, whole, dict(lengths))
+            self._duck_conn.execute(insert_text_lengths_sql(*whole, lengths))
+            super()._execute(exp.select(exp.Literal.string("Statement executed successfully.").as_("status")))
+
+    def _has_schema(self, database: str, schema: str = "main") -> bool:
+        sql = "SELECT 1 FROM information_schema.schemata WHERE catalog_name = ? AND schema_name = ?"
+        return bool(self._duck_conn.execute(sql, [database, schema]).fetchall())
+
+    def _enter(self, database: str, *, makes: bool) -> None:
+        """Who makes a database uses it, and who uses one is in its schema PUBLIC, which it has from the beginning."""
+        connection: Any = self._conn
+        if makes:
+            self._duck_conn.execute(f"CREATE SCHEMA {exp.to_identifier(database, quoted=True).sql()}.PUBLIC")
+        is_public = self._has_schema(database, "PUBLIC")
+        names = [exp.to_identifier(name, quoted=True).sql() for name in (database, "PUBLIC" if is_public else "main")]
+        self._duck_conn.execute(f"USE {'.'.join(names)}")
+        connection.database, connection.database_set, connection.schema_set = database, True, is_public
+        if is_public:
+            connection._schema = "PUBLIC"
+        self._duck_conn.execute(self._last_sql)  # what the statement itself answers
 
     def _transform(self, expression: Any, params: Any) -> Any:
         """``$1`` of a row of VALUES is its column ``COLUMN1``; keys of ``{'a': 1}`` keep their case."""
@@ -145,6 +203,8 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
         for division in list(expression.find_all(exp.Div, exp.Mod)):
             _refuse_zero(division)
         self._place_references(expression)
+        if isinstance(expression, (exp.Create, exp.Alter)):
+            widen_characters(expression)
         return super()._transform(expression, params)
 
     def _place_temporary(self, statement: Any) -> None:

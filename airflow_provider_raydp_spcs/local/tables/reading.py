@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -68,7 +68,9 @@ def read_file(tables: TableSession, path: Path, form: FileFormat, columns: Mappi
 def _csv(duck: DuckDBPyConnection, path: Path, form: FileFormat, columns: Mapping[str, str]) -> Reading:
     """By position; DuckDB tells which lines it rejects, and why."""
     kinds = {key: "VARCHAR" if kind == "JSON" else kind for key, kind in columns.items()}
-    listed = ", ".join(f"CAST({name(key)} AS {kind}) AS {name(key)}" for key, kind in columns.items())
+    trims = form.flag("TRIM_SPACE")
+    own = {key: f"trim({name(key)})" if trims and kinds[key] == "VARCHAR" else name(key) for key in columns}
+    listed = ", ".join(f"CAST({own[key]} AS {kind}) AS {name(key)}" for key, kind in columns.items())
     relation = form.csv([str(path)], kinds, rejects=True)
     rows = duck.sql(f"SELECT {listed} FROM {relation}").to_arrow_table()
     found = duck.execute(
@@ -77,6 +79,39 @@ def _csv(duck: DuckDBPyConnection, path: Path, form: FileFormat, columns: Mappin
     ).fetchall()
     errors = [_error(columns, *row) for row in found]
     return Reading(rows, rows.num_rows + len({error.line for error in errors}), errors)
+
+
+def fit(reading: Reading, lengths: Mapping[str, int], *, truncates: bool, first: int = 1) -> Reading:
+    """The rows whose texts are no longer than their columns; the others are errors.
+
+    :param lengths: of the columns that have one.
+    :param truncates: cut what is too long instead.
+    :param first: number of the first line.
+    """
+    import pyarrow.compute as pc
+
+    rows = reading.rows
+    if rows is None:
+        return reading
+    faults: dict[int, FileError] = {}
+    rejected = {error.line for error in reading.errors}
+    for number, column in enumerate(rows.column_names, 1):
+        if column not in lengths:
+            continue
+        values = rows.column(column)
+        too_long = pc.greater(pc.utf8_length(values), lengths[column])
+        if truncates:
+            rows = rows.set_column(number - 1, column, pc.utf8_slice_codeunits(values, 0, lengths[column]))
+            continue
+        for index in pc.indices_nonzero(too_long).to_pylist():
+            text = f"String '{values[index].as_py()}' is too long and would be truncated"
+            faults.setdefault(index, FileError(text, None, None, column, number, 100078, "22000"))
+    if not faults:
+        return Reading(rows, reading.parsed, reading.errors)
+    lines = [line for line in range(first, first + rows.num_rows + len(rejected)) if line not in rejected]
+    errors = [*reading.errors, *(replace(faults[index], line=lines[index]) for index in faults)]
+    kept = rows.take([index for index in range(rows.num_rows) if index not in faults])
+    return Reading(kept, reading.parsed, sorted(errors, key=lambda error: error.line or 0))
 
 
 def _error(

@@ -26,6 +26,7 @@ _ROWS: Final = "_UNLOAD"
 _PART: Final = "_PARTITION"
 _CSV: Final = {"AUTO": "gzip", "GZIP": "gzip", "ZSTD": "zstd", "NONE": "none"}
 _PARQUET: Final = {"AUTO": "snappy", "SNAPPY": "snappy", "LZO": "", "NONE": "uncompressed"}
+_MOMENTS: Final = {"dateformat": "DATEFORMAT", "timestampformat": "TIMESTAMPFORMAT"}
 _ENDINGS: Final = {"gzip": ".gz", "zstd": ".zst", "snappy": ".snappy"}
 
 
@@ -160,9 +161,10 @@ class Unload:
                 "HEADER": str(self.header).lower(),
                 "DELIMITER": quoted(self.format.text("FIELD_DELIMITER", ",")),
                 "QUOTE": quoted(quote),
-                "ESCAPE": quoted(quote),
+                "ESCAPE": quoted(self.format.text("ESCAPE") or quote),
                 "NULLSTR": quoted(self.format.nulls[0] if self.format.nulls else ""),
             }
+            options |= {_MOMENTS[key]: value for key, value in self.format.moments().items()}
             texts = [name(field.name) for field in rows.schema if str(field.type) in ("string", "large_string")]
             if quote and texts:
                 options["FORCE_QUOTE"] = f"({', '.join(texts)})"

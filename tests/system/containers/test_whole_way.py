@@ -12,6 +12,7 @@ from airflow_provider_raydp_spcs.cli.demo.airflow_run import Airflow
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.container_engine import Engine
 from airflow_provider_raydp_spcs.local.sample_data import load_flights
+from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
 from airflow_provider_raydp_spcs.shipped import shipped
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.flights_oracle import assert_rows_equal, expected_rows
@@ -46,7 +47,7 @@ def test_the_dag_runs_in_containers(
         rows = session.execute(f"SELECT * FROM {RESULT} WHERE FLIGHT_DATE = %s", [str(DAY)])
         assert_rows_equal(rows, expected_rows(DAY))
         assert client.services.show() == []
-        assert client.compute_pools.show() == []
+        assert {pool.name for pool in client.compute_pools.show()} == SYSTEM_POOLS
         kinds = {file.name.split("/")[6] for file in client.stages.files(LOGS)}
     assert {"driver.log", "executors", "containers"} <= kinds
     assert engine.run("ps", "--all", "--quiet") == "", "no container is left"

@@ -312,3 +312,17 @@ def test_what_a_wait_answers(account: Account) -> None:
         "startTime",
     ]
     assert (state["status"], state["message"]) == ("PENDING", "Failed to pull image")
+
+
+def test_a_service_that_has_run_for_its_time_is_suspended(account: Account) -> None:
+    create(account, "A", more="AUTO_SUSPEND_SECS = 300")
+    create(account, "B")
+    assert service(account, "A")["status"] == "RUNNING"
+    (name,) = account.supervisor._idle
+    account.supervisor._idle[name] -= 301
+    account.step(3)
+    assert service(account, "A")["status"] == "SUSPENDED"
+    assert service(account, "B")["status"] == "RUNNING"
+    account.rows("ALTER SERVICE A RESUME")
+    account.step(3)
+    assert service(account, "A")["status"] == "RUNNING", "its time begins anew"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from airflow_provider_raydp_spcs.local.errors import unsupported
 from airflow_provider_raydp_spcs.local.security.access import ACCOUNT
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
@@ -48,7 +49,10 @@ class CreatePool:
 @reads("CREATE COMPUTE POOL")
 def create(cursor: Cursor) -> Statement:
     if_not_exists = cursor.if_not_exists()
-    return CreatePool(cursor.name(), if_not_exists, p.read_properties(cursor, _PROPERTIES))
+    name = cursor.name()
+    if cursor.words(2) == ("FOR", "APPLICATION"):
+        raise unsupported("CREATE COMPUTE POOL … FOR APPLICATION")
+    return CreatePool(name, if_not_exists, p.read_properties(cursor, _PROPERTIES))
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -91,10 +95,10 @@ def alter(cursor: Cursor) -> Statement:
     name = cursor.name()
     if cursor.take("SET"):
         readers = {key: reader for key, reader in _PROPERTIES.items() if key != "INITIALLY_SUSPENDED"}
-        return AlterPool(name, if_exists, "SET", _some(cursor, p.read_properties(cursor, readers)))
+        return AlterPool(name, if_exists, "SET", p.read_set(cursor, readers))
     if cursor.take("UNSET"):
-        unset = {key: _DEFAULTS.get(key) for key in p.read_unset(cursor, dict.fromkeys([*_DEFAULTS, "TAG"], p.value))}
-        return AlterPool(name, if_exists, "SET", _some(cursor, unset))
+        unset = {key: _DEFAULTS[key] for key in p.read_unset(cursor, dict.fromkeys(_DEFAULTS, p.value))}
+        return AlterPool(name, if_exists, "SET", unset)
     if cursor.take("STOP", "ALL"):
         types = read_types(cursor) if cursor.take("OF", "TYPE") else ()
         cursor.end()
@@ -104,13 +108,6 @@ def alter(cursor: Cursor) -> Statement:
             cursor.end()
             return AlterPool(name, if_exists, action, {})
     raise cursor.fault()
-
-
-def _some(cursor: Cursor, values: dict[str, Any]) -> dict[str, Any]:
-    """At least one property must be named."""
-    if not values:
-        raise cursor.fault()
-    return values
 
 
 def read_types(cursor: Cursor) -> tuple[str, ...]:

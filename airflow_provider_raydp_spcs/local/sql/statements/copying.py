@@ -66,6 +66,7 @@ _UNLOAD_OPTIONS: dict[str, p.Reader] = {
     "INCLUDE_QUERY_ID": Cursor.boolean,
     "DETAILED_OUTPUT": Cursor.boolean,
     "HEADER": Cursor.boolean,
+    "VALIDATION_MODE": p.value,
 }
 
 
@@ -120,6 +121,8 @@ class CopyIntoTable:
             force=copied.get("FORCE", False),
             purge=copied.get("PURGE", False),
             size_limit=copied.get("SIZE_LIMIT"),
+            truncates=copied.get("TRUNCATECOLUMNS", False) or not copied.get("ENFORCE_LENGTH", True),
+            only_failed=copied.get("RETURN_FAILED_ONLY", False),
         )
 
 
@@ -132,6 +135,10 @@ class CopyIntoLocation:
     values: dict[str, Any]
 
     def run(self, context: Context) -> Answer:
+        if "VALIDATION_MODE" in self.values:
+            raise unsupported("VALIDATION_MODE")
+        if self.values.get("INCLUDE_QUERY_ID") and self.partition is None:
+            raise unsupported("INCLUDE_QUERY_ID without PARTITION BY")
         stage = self.target.stage_in(context, "COPY", WRITE)
         record = context.catalogue.find(STAGE, stage) or {}
         inner = self.query if self.query is not None else f"SELECT * FROM {_spelled(self.table or '', context)}"  # noqa: S608 - quoted

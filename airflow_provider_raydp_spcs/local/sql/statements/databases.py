@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from airflow_provider_raydp_spcs.local.errors import cannot, no_schema
+from airflow_provider_raydp_spcs.local.errors import cannot, no_schema, unsupported
 from airflow_provider_raydp_spcs.local.security.access import ACCOUNT, IN_SCHEMA
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
-from airflow_provider_raydp_spcs.local.wire.answers import Answer, DropDatabaseAnswer
+from airflow_provider_raydp_spcs.local.sql.statements.snapshots import SNAPSHOT
+from airflow_provider_raydp_spcs.local.wire.answers import Answer, DropDatabaseAnswer, status
 
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _REPLACED = ("", "OR REPLACE ")
 _LASTING = ("", "TRANSIENT ")
 _TEMPORARY = ("TEMP ", "TEMPORARY ", "LOCAL TEMP ", "LOCAL TEMPORARY ", "VOLATILE ")
@@ -20,21 +23,27 @@ _TEMPORARY = ("TEMP ", "TEMPORARY ", "LOCAL TEMP ", "LOCAL TEMPORARY ", "VOLATIL
 class CreateDatabase:
     name: str
     replace: bool
+    if_not_exists: bool = False
 
     def run(self, context: Context) -> Answer | None:
         context.needs("CREATE DATABASE", ACCOUNT)
+        if not _PLAIN.fullmatch(self.name):
+            raise unsupported(f"the quoted name {self.name!r} of a database")
+        if self.if_not_exists and context.catalogue.has("Database", self.name):
+            return status(f"{self.name} already exists, statement succeeded.")
         if self.replace:
             context.access.require_ownership_to_replace(context.session.role, "Database", self.name)
             _empty(context, self.name)
             _forget(context, "Database", self.name)
         _record(context, "Database", self.name)
+        _record(context, "Schema", f"{self.name}.PUBLIC")
         return None
 
 
 @reads("CREATE DATABASE", "CREATE TRANSIENT DATABASE")
 def create_database(cursor: Cursor) -> Statement:
-    cursor.if_not_exists()
-    return CreateDatabase(cursor.name(), replace=False)
+    if_not_exists = cursor.if_not_exists()
+    return CreateDatabase(cursor.name(), replace=False, if_not_exists=if_not_exists)
 
 
 @reads("CREATE OR REPLACE DATABASE", "CREATE OR REPLACE TRANSIENT DATABASE")
@@ -201,6 +210,8 @@ def _empty(context: Context, outer: str) -> None:
 
 
 def _forget(context: Context, kind: str, name: str) -> None:
+    if kind == SNAPSHOT and (body := context.catalogue.find(kind, name)):
+        context.platform.snapshots.forget(body["folder"])
     context.catalogue.drop(kind, name, if_exists=True)
     context.access.forget(kind, name)
     if kind == "Stage":

@@ -62,7 +62,7 @@ class AlterRepository:
         name = full_name(self.name, context.session, "ALTER IMAGE REPOSITORY")
         if not self.if_exists or context.catalogue.has(_KIND, name):
             context.needs("OWNERSHIP", _KIND, name)
-            context.catalogue.change(_KIND, name, **self.values)
+            context.catalogue.change(_KIND, name, **{key: self.values[key] for key in self.values if key != "TAG"})
         return status("Statement executed successfully.")
 
 
@@ -73,7 +73,7 @@ def alter(cursor: Cursor) -> Statement:
     if cursor.take("UNSET"):
         raise SnowflakeFault(2, "0A000", "Unsupported feature 'UNSET'.")  # of the real Snowflake too
     cursor.expect("SET")
-    return AlterRepository(name, if_exists, p.read_properties(cursor, {"COMMENT": p.text}))
+    return AlterRepository(name, if_exists, p.read_set(cursor, {"COMMENT": p.text}))
 
 
 @reads("DROP IMAGE REPOSITORY")

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_raydp_spcs.local.errors import unsupported
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name, unquoted
 from airflow_provider_raydp_spcs.local.sql.spec_sources import Source, read_source
+from airflow_provider_raydp_spcs.local.sql.statements.snapshots import read_restore
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _KIND = "Service"
 _DONE = "Statement executed successfully."
 MOST_INSTANCES = 1000
 """Of one service or job on this machine; the real Snowflake documents no limit."""
+LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
 _SET: dict[str, p.Reader] = {
     "MIN_INSTANCES": p.at_least(1, "MIN_INSTANCES", MOST_INSTANCES),
     "MAX_INSTANCES": p.at_least(1, "MAX_INSTANCES", MOST_INSTANCES),
@@ -26,7 +27,7 @@ _SET: dict[str, p.Reader] = {
     "AUTO_SUSPEND_SECS": p.at_least(0, "AUTO_SUSPEND_SECS"),
     "EXTERNAL_ACCESS_INTEGRATIONS": Cursor.names,
     "QUERY_WAREHOUSE": Cursor.name,
-    "LOG_LEVEL": p.value,
+    "LOG_LEVEL": p.one_of("LOG_LEVEL", *LOG_LEVELS),
     "COMMENT": p.text,
 }
 
@@ -121,15 +122,15 @@ def alter(cursor: Cursor) -> Statement:
     if_exists = cursor.if_exists()
     name = cursor.name()
     if cursor.take("SET"):
-        return AlterService(name, if_exists, "SET", p.read_properties(cursor, _SET))
+        return AlterService(name, if_exists, "SET", p.read_set(cursor, _SET))
     if cursor.take("UNSET"):
         return AlterService(name, if_exists, "UNSET", dict.fromkeys(p.read_unset(cursor, _SET)))
     if cursor.take("FROM"):
         source = read_source(cursor)
         cursor.end()
         return AlterService(name, if_exists, "FROM", {}, source)
-    if cursor.words(2) == ("RESTORE", "VOLUME"):
-        raise unsupported("ALTER SERVICE … RESTORE VOLUME")
+    if cursor.take("RESTORE", "VOLUME"):
+        return read_restore(cursor, name, if_exists=if_exists)
     for action in ("SUSPEND", "RESUME"):
         if cursor.take(action):
             cursor.end()

@@ -9,7 +9,7 @@ from airflow_provider_raydp_spcs.local.errors import invalid_value
 from airflow_provider_raydp_spcs.local.services.pool_desk import WORKLOAD_TYPES
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
-from airflow_provider_raydp_spcs.local.sql.scope import full_name
+from airflow_provider_raydp_spcs.local.sql.scope import Scope, full_name, read_scope
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters, read_types
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer
@@ -20,48 +20,43 @@ _KIND = "Service"
 @dataclass(frozen=True)
 class ShowServices:
     """
+    :param pool: only those on this compute pool.
     :param jobs: only jobs (True), only services (False), or both (None).
     :param types: only workloads of these types; empty for all.
     """
 
     filters: ShowFilters
-    scope: tuple[str, str | None]
+    scope: Scope
+    pool: str | None = None
     jobs: bool | None = None
     types: tuple[str, ...] = ()
 
     def run(self, context: Context) -> Answer:
-        kind, name = self.scope
-        outer = name or context.session.database
-        if kind in ("DATABASE", "SCHEMA") and outer:
-            context.needs("USAGE", "Database", outer.partition(".")[0])
-        if kind == "SCHEMA" and name and context.session.database:
-            context.needs("USAGE", "Schema", name if "." in name else f"{context.session.database}.{name}")
-        if kind == "COMPUTE POOL" and name:
-            context.needs("USAGE", "Compute pool", name)
+        self._check_scope(context)
         rows = [row for row in context.platform.views.services() if self._is_shown(row, context)]
         # Where only one of the two is asked for, the column that tells them apart is left out.
         table = "services" if self.jobs is None else "services of one kind"
         return answer_of(table, self.filters.apply(rows))
 
+    def _check_scope(self, context: Context) -> None:
+        if self.pool:
+            context.needs("USAGE", "Compute pool", self.pool)
+        if self.scope.kind not in ("DATABASE", "SCHEMA"):
+            return
+        name = self.scope.name or ""
+        database, _, schema = (name, "", "") if self.scope.kind == "DATABASE" else name.rpartition(".")
+        if outer := database or context.session.database:
+            context.needs("USAGE", "Database", outer)
+            if schema:
+                context.needs("USAGE", "Schema", f"{outer}.{schema}")
+
     def _is_shown(self, row: dict[str, Any], context: Context) -> bool:
-        if self.jobs not in (None, row["is_job"] == "true") or not (
-            not self.types or {"ALL", "USER"} & set(self.types)
-        ):
+        if self.jobs not in (None, row["is_job"] == "true") or self.pool not in (None, row["compute_pool"]):
+            return False
+        if self.types and not {"ALL", "USER"} & set(self.types):
             return False
         full = f"{row['database_name']}.{row['schema_name']}.{row['name']}"
-        return self._in_scope(row, context) and context.sees(_KIND, full)
-
-    def _in_scope(self, row: dict[str, Any], context: Context) -> bool:
-        kind, name = self.scope
-        session = context.session
-        if kind == "COMPUTE POOL":
-            return bool(row["compute_pool"] == name)
-        if kind == "ACCOUNT" or (not kind and session.database is None):
-            return True
-        if kind == "DATABASE":
-            return bool(row["database_name"] == (name or session.database))
-        database, _, schema = (name or f"{session.database}.{session.schema}").rpartition(".")
-        return bool(row["schema_name"] == schema and row["database_name"] == (database or session.database))
+        return self.scope.holds(full, context.session) and context.sees(_KIND, full)
 
 
 @reads("SHOW SERVICES")
@@ -77,12 +72,14 @@ def show_jobs(cursor: Cursor) -> Statement:
 def _show(cursor: Cursor, *, jobs: bool | None) -> Statement:
     filters = ShowFilters()
     types: tuple[str, ...] = ()
-    scope: tuple[str, str | None] = ("", None)
+    scope, pool = Scope(), None
     while not cursor.at_end:
         before = filters
         filters = read_filters(cursor, filters)
-        if cursor.take("IN"):
-            scope = _scope(cursor)
+        if cursor.take("IN", "COMPUTE", "POOL"):
+            scope, pool = Scope("ACCOUNT"), cursor.name()
+        elif cursor.words(1) == ("IN",):
+            scope = read_scope(cursor)
         elif cursor.take("OF", "TYPE"):
             types = read_types(cursor)
             if unknown := [each for each in types if each not in WORKLOAD_TYPES]:
@@ -90,15 +87,7 @@ def _show(cursor: Cursor, *, jobs: bool | None) -> Statement:
                 raise invalid_value(msg)
         elif filters == before:
             raise cursor.fault()
-    return ShowServices(filters, scope, jobs, types)
-
-
-def _scope(cursor: Cursor) -> tuple[str, str | None]:
-    if cursor.take("COMPUTE", "POOL"):
-        return "COMPUTE POOL", cursor.name()
-    kind = next((kind for kind in ("ACCOUNT", "DATABASE", "SCHEMA") if cursor.take(kind)), "")
-    named = cursor.words(1) not in ((), ("LIKE",), ("STARTS",), ("LIMIT",), ("OF",))
-    return kind or "SCHEMA", cursor.name() if named and kind != "ACCOUNT" else None
+    return ShowServices(filters, scope, pool, jobs, types)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_raydp_spcs.local.errors import already_exists
+from airflow_provider_raydp_spcs.local.errors import already_exists, invalid_value
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.directory import refresh
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
 from airflow_provider_raydp_spcs.local.sql.stage_locations import STAGE, WRITE
-from airflow_provider_raydp_spcs.local.sql.statements.stages import PROPERTIES, stored
+from airflow_provider_raydp_spcs.local.sql.statements.stages import PROPERTIES, refuse_external, stored
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, Column, RowsAnswer, status
 
 _DONE = "Statement executed successfully."
@@ -84,9 +84,11 @@ def alter(cursor: Cursor) -> Statement:
         names = p.read_unset(cursor, {"COMMENT": p.text})
         return AlterStage(name, if_exists, dict.fromkeys(names, ""))
     cursor.expect("SET")
-    return AlterStage(
-        name, if_exists, p.read_properties(cursor, {key: PROPERTIES[key] for key in PROPERTIES if key != "URL"})
-    )
+    values = p.read_set(cursor, PROPERTIES)
+    if "ENCRYPTION" in values:  # which the real Snowflake does not change either
+        raise invalid_value("invalid property 'ENCRYPTION' for 'STAGE'; it is chosen when the stage is created")
+    refuse_external(values)
+    return AlterStage(name, if_exists, values)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_raydp_spcs.local.errors import unsupported
+from airflow_provider_raydp_spcs.local.errors import invalid_value, unsupported
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.options import format_of, read_options
@@ -16,7 +17,7 @@ from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowF
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
-__all__ = ["PROPERTIES", "Location", "stored"]
+__all__ = ["PROPERTIES", "Location", "refuse_external", "stored"]
 _KIND = STAGE
 PROPERTIES: dict[str, p.Reader] = {
     "ENCRYPTION": read_options,
@@ -25,7 +26,11 @@ PROPERTIES: dict[str, p.Reader] = {
     "COPY_OPTIONS": read_options,
     "COMMENT": p.text,
     "URL": p.text,
+    "STORAGE_INTEGRATION": Cursor.name,
+    "CREDENTIALS": p.group,
 }
+_EXTERNAL = ("URL", "STORAGE_INTEGRATION", "CREDENTIALS")
+_ENCRYPTIONS = ("SNOWFLAKE_FULL", "SNOWFLAKE_SSE")
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,7 @@ class CreateStage:
 
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "CREATE STAGE")
-        if "URL" in self.values:
-            raise unsupported("external stage")
+        refuse_external(self.values)
         if not self.temporary:
             context.needs_to_create(_KIND, name, replace=self.replace)
         new = context.catalogue.create(
@@ -64,6 +68,15 @@ class CreateStage:
         return status(f"Stage area {name.rpartition('.')[2]} successfully created.")
 
 
+def refuse_external(values: Mapping[str, Any]) -> None:
+    """Only internal stages are here.
+
+    :raises SnowflakeFault: a property is one of external ones.
+    """
+    if found := [key for key in _EXTERNAL if key in values]:
+        raise unsupported(f"external stage, as {found[0]} makes it")
+
+
 def stored(values: dict[str, Any], context: Context) -> dict[str, Any]:
     """Properties as a stage's record keeps them.
 
@@ -81,7 +94,13 @@ def stored(values: dict[str, Any], context: Context) -> dict[str, Any]:
             key: switches.get(str(value).upper(), value) for key, value in values["COPY_OPTIONS"].items()
         }
     if "ENCRYPTION" in values:
-        found["encryption"] = str(values["ENCRYPTION"].get("TYPE", "SNOWFLAKE_FULL"))
+        kind = str(values["ENCRYPTION"].get("TYPE", "SNOWFLAKE_FULL")).upper()
+        if kind not in _ENCRYPTIONS:
+            msg = (
+                f"invalid value '{kind[:80]}' for property 'TYPE' of ENCRYPTION; allowed are {', '.join(_ENCRYPTIONS)}"
+            )
+            raise invalid_value(msg)
+        found["encryption"] = kind
     return found
 
 
@@ -107,7 +126,10 @@ def create_or_replace_temporary(cursor: Cursor) -> Statement:
 
 def _create(cursor: Cursor, *, replace: bool = False, temporary: bool = False) -> Statement:
     if_not_exists = cursor.if_not_exists()
-    return CreateStage(cursor.name(), replace, temporary, if_not_exists, p.read_properties(cursor, PROPERTIES))
+    name = cursor.name()
+    if cursor.words(1) in (("CLONE",), ("LIKE",)):
+        raise unsupported(f"CREATE STAGE … {cursor.word()}")
+    return CreateStage(name, replace, temporary, if_not_exists, p.read_properties(cursor, PROPERTIES))
 
 
 @dataclass(frozen=True)
