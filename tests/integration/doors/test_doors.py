@@ -15,8 +15,10 @@ import snowflake.connector
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 
 from airflow_provider_raydp_spcs.cli.demo.connection import connect
+from airflow_provider_raydp_spcs.cli.exit_codes import ExitCode
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.integration.containers import SPEC, until
+from tests.shell import Shell
 from tests.users import PASSWORD, User
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -93,6 +95,29 @@ def test_a_user_who_is_shut_out_is_out_at_once(environment: dict[str, str]) -> N
         with contextlib.suppress(DatabaseError):
             ben.close()
         admin.execute("DROP USER BEN")
+
+
+def test_local_env_prints_no_password_that_is_not_good_any_more(environment: dict[str, str], tmp_path: Path) -> None:
+    shell = Shell(environment, tmp_path)
+    words = ("local", "env", "--home", str(Path(environment["SNOWFLAKE_HOME"]).parent))
+    first = environment["SNOWFLAKE_PASSWORD"]
+    assert f"export SNOWFLAKE_PASSWORD={first}\n" in shell.run(*words)[0]
+    with connect(environment, role="ACCOUNTADMIN") as connection:
+        admin = ConnectorSession(connection)
+        admin.execute(f"ALTER USER RAYDP SET PASSWORD = '{PASSWORD}'")
+        try:
+            out, err = shell.run(*words, code=ExitCode.FAILURE)
+            assert out == ""
+            assert "export SNOWFLAKE_PASSWORD=" in err
+            assert first not in err
+            shell.environment["SNOWFLAKE_PASSWORD"] = PASSWORD
+            out, _ = shell.run(*words)
+            assert f"export SNOWFLAKE_PASSWORD={PASSWORD}\n" in out
+            assert first not in out
+            with connect(environment, password=PASSWORD) as again:
+                assert who(again)[0] == "RAYDP"
+        finally:
+            admin.execute(f"ALTER USER RAYDP SET PASSWORD = '{first}'")
 
 
 class Client:
