@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_raydp_spcs.local.errors import cannot, no_schema
+from airflow_provider_raydp_spcs.local.errors import cannot, no_schema, unsupported
 from airflow_provider_raydp_spcs.local.security.access import ACCOUNT, IN_SCHEMA
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
@@ -165,6 +165,28 @@ def create_table(cursor: Cursor) -> Statement:
 def create_view(cursor: Cursor) -> Statement:
     cursor.if_not_exists()
     return CreateTable("View", cursor.name())
+
+
+@reads(*(f"CREATE {replaced}SEQUENCE" for replaced in _REPLACED))
+def create_sequence(cursor: Cursor) -> Statement:
+    cursor.if_not_exists()
+    return CreateTable("Sequence", cursor.name())
+
+
+@reads(*(f"CREATE {replaced}FUNCTION" for replaced in _REPLACED))
+def create_function(cursor: Cursor) -> Statement:
+    cursor.if_not_exists()
+    name = cursor.name()
+    while not cursor.at_end and not cursor.take("LANGUAGE"):
+        cursor.skip()
+    if not cursor.at_end and cursor.words(1) != ("SQL",):
+        raise unsupported(f"CREATE FUNCTION … LANGUAGE {cursor.word()}")
+    return CreateTable("Function", name)
+
+
+@reads(*(f"CREATE {replaced}{lasting}FUNCTION" for replaced in _REPLACED for lasting in _TEMPORARY[:2]))
+def create_temporary_function(cursor: Cursor) -> Statement:
+    raise unsupported("CREATE TEMPORARY FUNCTION")
 
 
 def _schema(name: str, context: Context) -> str:
