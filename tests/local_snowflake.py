@@ -16,13 +16,16 @@ from airflow_provider_raydp_spcs.shipped import shipped
 
 
 @contextmanager
-def local_snowflake(images: Path | None = None, runtime: str | None = None) -> Iterator[dict[str, str]]:
+def local_snowflake(
+    images: Path | None = None, runtime: str | None = None, *, home: Path | None = None
+) -> Iterator[dict[str, str]]:
     """What ``local env`` prints, also in this process' environment; nothing of it is left at the end.
 
     :param images: folder of image folders, instead of the shipped ones.
     :param runtime: how services run, instead of as processes.
+    :param home: where it lies, for tests that start it again.
     """
-    home = Path(tempfile.mkdtemp(prefix="sf-"))
+    home = home or Path(tempfile.mkdtemp(prefix="sf-"))
     before = dict(os.environ)
     try:
         environment = client_environment(daemon.up(home, port=0, images=images or shipped("images"), runtime=runtime))

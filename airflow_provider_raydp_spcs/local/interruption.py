@@ -6,9 +6,15 @@ Whoever runs statements makes each one interruptible in a context of its own; a 
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from contextvars import ContextVar
+from typing import Final
 
+from airflow_provider_raydp_spcs.local.errors import statement_cancelled
+
+POLL_SECONDS: Final = 0.1
+"""How often a statement that waits looks."""
 _running: ContextVar[tuple[str, threading.Event] | None] = ContextVar("running", default=None)
 
 
@@ -22,10 +28,16 @@ def interruptible(statement: str) -> threading.Event:
     return event
 
 
-def is_interrupted() -> bool:
-    """Whether to stop."""
+def pause(seconds: float = POLL_SECONDS) -> None:
+    """Wait, unless the statement is to stop.
+
+    :raises SnowflakeFault: 000604, it is, before or meanwhile.
+    """
     running = _running.get()
-    return running is not None and running[1].is_set()
+    if running is None:
+        time.sleep(seconds)
+    elif running[1].wait(seconds):
+        raise statement_cancelled()
 
 
 def statement_id() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,32 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_raydp_spcs.cli.demo.connection import connect, run_script
+from airflow_provider_raydp_spcs.cli.demo.connection import connect
 from airflow_provider_raydp_spcs.local import daemon
-from airflow_provider_raydp_spcs.local.environment import client_environment
-from airflow_provider_raydp_spcs.shipped import shipped
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
-from tests.integration.containers import ECHO, SERVER
+from tests.integration.containers import make_images
+from tests.local_snowflake import local_snowflake
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("images")
-    (folder / "web").mkdir()
-    (folder / "web" / "server.py").write_text(SERVER)
-    program = str(folder / "web" / "server.py")
-    (folder / "web" / "Dockerfile").write_text(
-        f'FROM scratch\nENV GREETING=hello\nENTRYPOINT ["python", "{program}"]\n'
-    )
-    (folder / "echo").mkdir()
-    (folder / "echo" / "server.py").write_text(ECHO)
-    program = str(folder / "echo" / "server.py")
-    (folder / "echo" / "Dockerfile").write_text(f'FROM scratch\nENTRYPOINT ["python", "{program}"]\n')
-    (folder / "crash").mkdir()
-    (folder / "crash" / "Dockerfile").write_text(
-        'FROM scratch\nENTRYPOINT ["/bin/sh", "-c", "echo out of luck; exit 3"]\n'
-    )
-    return folder
+    return make_images(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +31,8 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def environment(home: Path, images: Path) -> Iterator[dict[str, str]]:
-    before = dict(os.environ)
-    found = client_environment(daemon.up(home, port=0, images=images))
-    os.environ.update(found)
-    for script in ("step0_admin_setup.sql", "step1_user_setup.sql"):
-        run_script(found, shipped("sql") / script)
-    yield found
-    os.environ.clear()
-    os.environ.update(before)
+    with local_snowflake(images, home=home) as found:
+        yield found
 
 
 @pytest.fixture

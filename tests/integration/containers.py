@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 # A web server that tells what it got, in an "image" of its own; it also leaves a daemon behind in a new session.
@@ -57,3 +58,18 @@ def until(condition: Any, seconds: float = 30) -> Any:
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
     return found
+
+
+def make_images(folder: Path) -> Path:
+    """The image folders: ``web`` and ``echo`` answer HTTP, ``crash`` ends at once."""
+    for name, program in (("web", SERVER), ("echo", ECHO)):
+        (folder / name).mkdir()
+        file = folder / name / "server.py"
+        file.write_text(program)
+        greeting = "ENV GREETING=hello\n" if name == "web" else ""
+        (folder / name / "Dockerfile").write_text(f'FROM scratch\n{greeting}ENTRYPOINT ["python", "{file}"]\n')
+    (folder / "crash").mkdir()
+    (folder / "crash" / "Dockerfile").write_text(
+        'FROM scratch\nENTRYPOINT ["/bin/sh", "-c", "echo out of luck; exit 3"]\n'
+    )
+    return folder

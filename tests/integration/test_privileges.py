@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from snowflake.connector.errors import ProgrammingError
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect, run_script
 from airflow_provider_raydp_spcs.cluster import leasing, power
@@ -120,6 +121,53 @@ def test_the_role_of_step_0_is_enough_for_the_whole_life(environment: dict[str, 
     whole_life(environment, tmp_path)
 
 
+BEYOND = (
+    "GRANT CREATE VIEW, CREATE FILE FORMAT, CREATE SEQUENCE, CREATE FUNCTION "
+    "ON SCHEMA RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA TO ROLE RAYDP_SIS_ROLE"
+)
+"""What README says that a notebook's Snowpark may want besides."""
+
+
+def test_what_a_notebook_does_with_the_role_and_what_it_needs_more_for(
+    environment: dict[str, str], admin: ConnectorSession, tmp_path: Path
+) -> None:
+    import pandas as pd
+    from snowflake.connector.pandas_tools import write_pandas
+    from snowflake.snowpark import Session
+    from snowflake.snowpark.exceptions import SnowparkSQLException
+
+    with connect(environment) as connection, Session.builder.configs({"connection": connection}).create() as session:
+        frame = session.create_dataframe([(1, "a"), (2, "b")], schema=["A", "B"])
+        frame.write.save_as_table("NOTED", mode="overwrite")
+        frame.write.save_as_table("NOTED", mode="append")
+        assert frame.cache_result().count() == 2
+        frame.create_or_replace_temp_view("SEEN")
+        assert session.table("NOTED").join(session.table("SEEN"), "A").count() == 4
+        assert write_pandas(connection, pd.DataFrame({"A": [3], "B": ["c"]}), "NOTED")[0]
+        (tmp_path / "n.csv").write_text("4,d\n")
+        session.file.put(str(tmp_path / "n.csv"), "@RAYDP_ARTIFACTS/noted", auto_compress=False)
+        session.sql("COPY INTO NOTED FROM @RAYDP_ARTIFACTS/noted FILE_FORMAT = (TYPE = CSV)").collect()
+        assert sorted(row[0] for row in session.table("NOTED").collect()) == [1, 1, 2, 2, 3, 4]
+        more = (
+            lambda: frame.create_or_replace_view("SEEN_BY_ALL"),
+            lambda: write_pandas(connection, pd.DataFrame({"A": [5]}), "NEW", auto_create_table=True),
+            lambda: session.create_dataframe(pd.DataFrame({"A": [5]})).collect(),
+            lambda: session.sql("CREATE SEQUENCE COUNTED").collect(),
+            lambda: session.sql("CREATE FUNCTION ONE() RETURNS INT AS '1'").collect(),
+        )
+        for each in more:
+            with pytest.raises((SnowparkSQLException, ProgrammingError), match="Insufficient privileges"):
+                each()
+        admin.execute(BEYOND)
+        try:
+            for each in more:
+                each()
+        finally:
+            admin.execute(BEYOND.replace("GRANT", "REVOKE", 1).replace("TO ROLE", "FROM ROLE"))
+            for kind, name in (("TABLE", "NOTED"), ("TABLE", "NEW"), ("VIEW", "SEEN_BY_ALL"), ("SEQUENCE", "COUNTED")):
+                session.sql(f"DROP {kind} {name}").collect()
+
+
 @dataclass(frozen=True)
 class Granted:
     """One privilege of one GRANT of the file."""
@@ -180,6 +228,11 @@ REFUSED: list[tuple[str, int]] = [
     ("CREATE ROLE MORE", 3001),
     ("CREATE SCHEMA RAYDP_SIS_DB.MORE", 3001),
     ("CREATE VIEW MORE AS SELECT 1 AS A", 3001),
+    ("CREATE SEQUENCE MORE", 3001),
+    ("CREATE FUNCTION MORE() RETURNS INT AS '1'", 3001),
+    ("CREATE FILE FORMAT MORE TYPE = CSV", 3001),
+    ("CREATE TEMPORARY FILE FORMAT MORE TYPE = CSV", 3001),
+    ("DROP FILE FORMAT THEIR_FORMAT", 2003),
     ("DROP DATABASE RAYDP_SIS_DB", 3001),
     ("DROP WAREHOUSE RAYDP_SIS_XSW", 3001),
     ("ALTER WAREHOUSE RAYDP_SIS_XSW SET AUTO_SUSPEND = 6000", 3001),
@@ -234,6 +287,7 @@ def others(environment: dict[str, str]) -> None:
             "CREATE STAGE RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.THEIRS_HERE",
             "CREATE COMPUTE POOL THEIR_POOL MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS",
             "CREATE SECRET RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.THEIR_SECRET TYPE = GENERIC_STRING SECRET_STRING = 'x'",
+            "CREATE FILE FORMAT RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.THEIR_FORMAT TYPE = CSV",
             "CREATE NETWORK RULE THEIR_RULE TYPE = HOST_PORT MODE = EGRESS VALUE_LIST = ('example.com')",
             "CREATE EXTERNAL ACCESS INTEGRATION THEIR_INTEGRATION ALLOWED_NETWORK_RULES = (THEIR_RULE) ENABLED = TRUE",
         ):

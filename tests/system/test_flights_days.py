@@ -21,13 +21,6 @@ RESULT = "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.FLIGHTS_DAILY"
 LOGS = "@RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA.RAYDPLOGS"
 
 
-@pytest.fixture(scope="module")
-def airflow(local_snowflake: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Airflow:
-    made = Airflow(tmp_path_factory.mktemp("airflow"), shipped("dags"), local_snowflake)
-    made.prepare()
-    return made
-
-
 def run_day(airflow: Airflow, day: dt.date) -> DagRunReport:
     return airflow.run("flights_daily_etl", shipped("dags") / "flights_daily_etl.py", day, show=print)
 

@@ -23,7 +23,18 @@ from airflow_provider_raydp_spcs.local.sql.catalogue import Catalogue
 ADMIN: Final = "ACCOUNTADMIN"
 ACCOUNT: Final = "Account"
 IN_SCHEMA: Final = frozenset(
-    {"Stage", "Image repository", "Network rule", "Secret", "Service", "Snapshot", "Streamlit", "Table", "View"}
+    {
+        "Stage",
+        "File format",
+        "Image repository",
+        "Network rule",
+        "Secret",
+        "Service",
+        "Snapshot",
+        "Streamlit",
+        "Table",
+        "View",
+    }
 )
 """Kinds of objects that live in a schema."""
 SYSTEM: Final = {

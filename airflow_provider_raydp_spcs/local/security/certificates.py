@@ -10,6 +10,8 @@ from typing import Final
 
 CONTAINERS_NAME: Final = "snowflake.spcs.internal"
 """Host name under which real containers reach the local Snowflake, with whatever address their network has."""
+ACCOUNT_NAMES: Final = ("local.snowflakecomputing.com", "localorg-local.snowflakecomputing.com")
+"""Host names that clients of the SQL API make up from the account's name; a proxy or resolver leads them here."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def certificates(folder: Path) -> Certificates:
         import trustme
 
         authority = trustme.CA(organization_name="Local Snowflake with SPCS")
-        server = authority.issue_cert("localhost", "127.0.0.1", CONTAINERS_NAME)
+        server = authority.issue_cert("localhost", "127.0.0.1", CONTAINERS_NAME, *ACCOUNT_NAMES)
         roots = Path(certifi.where()).read_bytes()
         write_private(made.bundle, roots + b"\n" + authority.cert_pem.bytes())
         write_private(made.server, server.private_key_and_cert_chain_pem.bytes())

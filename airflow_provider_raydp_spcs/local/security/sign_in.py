@@ -22,6 +22,8 @@ ACCOUNTS: Final = frozenset({ACCOUNT, f"{ORGANISATION}-{ACCOUNT}"})
 """The names that the account has."""
 USER: Final = "RAYDP"
 """The first user, who may do everything and makes the others."""
+CREDENTIALS: Final = "credentials.json"
+"""The file with the first user's first password."""
 SESSION_SECONDS: Final = 3600
 """For how long a session's token is good; then the client renews it."""
 SERVICE_SECONDS: Final = 3600
@@ -150,15 +152,21 @@ class SignIn:
         return self._user(presented.user)
 
 
+def kept_password(folder: Path) -> str | None:
+    """The password that the first user was made with; None where nobody keeps it any more."""
+    file = folder / CREDENTIALS
+    return str(json.loads(file.read_text())["password"]) if file.exists() else None
+
+
 def first_password(folder: Path) -> tuple[str, bool]:
-    """The password that the first user was made with, and whether it was made up just now.
+    """The password that the first user is made with, and whether it was made up just now.
 
     It is kept for the user's own clients, in a file that only they may read; the account itself keeps a hash alone.
     """
-    file = folder / "credentials.json"
-    is_new = not file.exists()
-    if is_new:
-        # Snowflake's policy wants a digit, a small and a big letter; a random text nearly always has them.
-        password = f"{secrets.token_urlsafe(24)}aA1"
-        write_private(file, json.dumps({"user": USER, "password": password}).encode())
-    return str(json.loads(file.read_text())["password"]), is_new
+    kept = kept_password(folder)
+    if kept is not None:
+        return kept, False
+    # Snowflake's policy wants a digit, a small and a big letter; a random text nearly always has them.
+    password = f"{secrets.token_urlsafe(24)}aA1"
+    write_private(folder / CREDENTIALS, json.dumps({"user": USER, "password": password}).encode())
+    return password, True

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from airflow_provider_raydp_spcs.local.errors import cannot, job_failed, statement_cancelled
-from airflow_provider_raydp_spcs.local.interruption import is_interrupted, statement_id
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, cannot, job_failed
+from airflow_provider_raydp_spcs.local.interruption import pause, statement_id
 from airflow_provider_raydp_spcs.local.services import rows
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.instances import Instance
@@ -15,7 +15,6 @@ from airflow_provider_raydp_spcs.local.services.records import JobRecord, Servic
 from airflow_provider_raydp_spcs.local.services.running import RunningService
 from airflow_provider_raydp_spcs.local.services.service_desk import ServiceDesk
 
-POLL_SECONDS: Final = 0.1
 TERMINAL: Final = frozenset({"DONE", "FAILED", "CANCELLED", "INTERNAL_ERROR"})
 _MESSAGES: Final = {
     "DONE": "Job completed successfully.",
@@ -56,10 +55,11 @@ class JobDesk:
         :raises SnowflakeFault: it did not end well, or the statement was stopped.
         """
         while (outcome := self._outcome(job)) is None:
-            if is_interrupted():
+            try:
+                pause()
+            except SnowflakeFault:
                 self.cancel(job.record.full_name)
-                raise statement_cancelled()
-            time.sleep(POLL_SECONDS)
+                raise
         if outcome != "DONE":
             raise job_failed(job.record.name, outcome, self._reason(job))
 
@@ -104,13 +104,11 @@ class JobDesk:
                 return f"Service {name.rpartition('.')[2]} reached status {status}."
             if for_good:
                 raise cannot(f"Service '{name}' can never reach status {status}. Current status: {found}.")
-            if is_interrupted():
-                raise statement_cancelled()
             if time.monotonic() >= end:
                 raise cannot(
                     f"Service '{name}' did not reach status {status} within {seconds:g} seconds. Current status: {found}."
                 )
-            time.sleep(POLL_SECONDS)
+            pause()
 
     def history(self, registry: str) -> Iterator[dict[str, Any]]:
         """Rows of GET_JOB_HISTORY, the latest job first; dropped ones as well.

@@ -10,6 +10,7 @@ from airflow_provider_raydp_spcs.local.services import rows
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.records import PoolRecord
 from airflow_provider_raydp_spcs.local.store import age_of
+from airflow_provider_raydp_spcs.local.wording import already_dropped, dropped
 
 WORKLOAD_TYPES: Final = ("ALL", "USER", "NOTEBOOK", "STREAMLIT", "MODEL_SERVING", "ML_JOB")
 """What STOP ALL OF TYPE may name. Services and jobs that SQL makes are of type USER; there are no others here."""
@@ -80,7 +81,7 @@ class PoolDesk:
         with self._lock:
             if not self._pools.has(name):
                 if if_exists:
-                    return f"Drop statement executed successfully ({name} already dropped)."
+                    return already_dropped(name)
                 raise does_not_exist("Compute pool", name)
             left = sorted(each.record.name for each in self._fleet.on(name) if each.job is None)
             if left:
@@ -90,7 +91,7 @@ class PoolDesk:
                 self._fleet.begin_drop(job)
             self._pools.drop(name)
             self._fleet.nodes.forget(name)
-        return f"{name} successfully dropped."
+        return dropped(name)
 
     def show(self) -> list[dict[str, Any]]:
         """Rows of SHOW COMPUTE POOLS."""

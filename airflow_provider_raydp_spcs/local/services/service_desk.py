@@ -11,6 +11,7 @@ from airflow_provider_raydp_spcs.local.services.admission import Admission
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
 from airflow_provider_raydp_spcs.local.services.records import JobRecord, ServiceRecord
 from airflow_provider_raydp_spcs.local.services.running import RunningService
+from airflow_provider_raydp_spcs.local.wording import already_dropped, dropped
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
@@ -144,7 +145,7 @@ class ServiceDesk:
         with self._lock:
             if name not in self._services:
                 if if_exists:
-                    return f"Drop statement executed successfully ({short} already dropped)."
+                    return already_dropped(short)
                 raise does_not_exist("Service", name)
             service = self._services[name]
             blocks = any(each.source == "block" for each in service.record.specification.volumes)
@@ -152,7 +153,7 @@ class ServiceDesk:
                 msg = f"Service {short} has block volumes; use DROP SERVICE … FORCE to drop it with them."
                 raise cannot(msg)
             self._fleet.begin_drop(service)
-        return f"{short} successfully dropped."
+        return dropped(short)
 
     def _service(self, name: str) -> RunningService:
         """A service that is no job.

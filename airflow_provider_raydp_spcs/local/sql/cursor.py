@@ -217,6 +217,10 @@ class Cursor:
             found.append(self.text())
         return found
 
+    def skip(self) -> None:
+        """Go past whatever comes next."""
+        self._index += 1
+
     def skip_group(self) -> str:
         """Go past a balanced group in parentheses, answer its inside as words."""
         self.expect("(")

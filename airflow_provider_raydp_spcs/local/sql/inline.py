@@ -16,6 +16,7 @@ from urllib.parse import quote
 from sqlglot.tokens import Token, TokenType
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, syntax_error, unsupported
+from airflow_provider_raydp_spcs.local.sql.current import is_select_item
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.directory import directory_rows
 from airflow_provider_raydp_spcs.local.sql.options import format_of
@@ -242,12 +243,8 @@ class _Rewriting:
             if fault.number != 709:
                 raise
             key = "NULL"
-        name = ' AS "LAST_QUERY_ID()"' if self._is_item(index, last) else ""
+        name = ' AS "LAST_QUERY_ID()"' if is_select_item(self._tokens, index, last) else ""
         return self._replace(index, last, key + name)
-
-    def _is_item(self, first: int, last: int) -> bool:
-        """Whether a call is a whole item of the SELECT list."""
-        return self._word(first - 1) in ("SELECT", ",") and self._word(last + 1) in ("", ",", "FROM", ";")
 
     def _presigned_url(self, index: int) -> int:
         """One address for a path that is known, else one key for the stage with each row's path before it."""

@@ -52,6 +52,7 @@ def format_of(context: Context, *given: Mapping[str, Any]) -> FileFormat:
         named = own.pop("FORMAT_NAME", None)
         if named is not None:
             name = full_name(Cursor(str(named)).name(), context.session, "COPY")
+            context.needs("USAGE", FORMAT, name)
             own = {**context.catalogue.get(FORMAT, name)["options"], **own}
         # A format of another type has none of the former's options.
         if str(own.get("TYPE", options.get("TYPE", "CSV"))).upper() != str(options.get("TYPE", "CSV")).upper():

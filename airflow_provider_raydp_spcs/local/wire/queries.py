@@ -40,6 +40,7 @@ from airflow_provider_raydp_spcs.local.wire.rendering import (
 from airflow_provider_raydp_spcs.local.wire.sessions import Session, Sessions
 from airflow_provider_raydp_spcs.local.wire.splitting import pipe, piped, shares, statements
 from airflow_provider_raydp_spcs.local.wire.transfers import Transfers
+from airflow_provider_raydp_spcs.local.wording import already_dropped, dropped
 
 logger = logging.getLogger(__name__)
 THREADS: Final = 256
@@ -246,7 +247,7 @@ class Queries:
         text, bindings = str(body.get("sqlText") or ""), body.get("bindings")
         describe = bool(body.get("describeOnly"))
         if isinstance(answer, DropDatabaseAnswer):
-            return _dropped(answer, dropped=self._engine.drop_database(answer.name))
+            return _dropped(answer, was_there=self._engine.drop_database(answer.name))
         if isinstance(answer, TableWork):
             return tables.guarded(text, lambda: answer.run(tables, facts))
         if isinstance(answer, RewriteAnswer):
@@ -275,11 +276,10 @@ def _rows(result: Result) -> Result:
     return result
 
 
-def _dropped(answer: DropDatabaseAnswer, *, dropped: bool) -> RowsAnswer:
-    if not dropped and not answer.if_exists:
+def _dropped(answer: DropDatabaseAnswer, *, was_there: bool) -> RowsAnswer:
+    if not was_there and not answer.if_exists:
         raise does_not_exist("Database", answer.name)
-    done = f"{answer.name} successfully dropped."
-    return status(done if dropped else f"Drop statement executed successfully ({answer.name} already dropped).")
+    return status(dropped(answer.name) if was_there else already_dropped(answer.name))
 
 
 def _left(bindings: dict[str, Any], used: frozenset[int]) -> dict[str, Any]:

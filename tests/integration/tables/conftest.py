@@ -25,7 +25,13 @@ class Sql:
 
 @pytest.fixture(scope="package")
 def environment() -> Iterator[dict[str, str]]:
+    """What clients make besides tables and stages needs more than step 0 grants."""
     with local_snowflake() as found:
+        with connect(found, role="ACCOUNTADMIN") as admin:
+            admin.cursor().execute(
+                "GRANT CREATE FILE FORMAT, CREATE SEQUENCE ON SCHEMA RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA "
+                "TO ROLE RAYDP_SIS_ROLE"
+            )
         yield found
 
 

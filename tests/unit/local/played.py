@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.runtimes.base import ContainerStart, Usage
 from airflow_provider_raydp_spcs.local.services.container_start import AccountFacts, Folders
 from airflow_provider_raydp_spcs.local.services.fleet import Fleet
@@ -21,7 +25,7 @@ from airflow_provider_raydp_spcs.local.sql.dispatch import Dispatcher
 from airflow_provider_raydp_spcs.local.stages.catalogued import stage_folder
 from airflow_provider_raydp_spcs.local.stages.files import StageFiles
 from airflow_provider_raydp_spcs.local.store import Store
-from airflow_provider_raydp_spcs.local.wire.answers import RowsAnswer, SessionFacts
+from airflow_provider_raydp_spcs.local.wire.answers import Answer, RowsAnswer, SessionFacts
 from airflow_provider_raydp_spcs.shipped import shipped
 
 
@@ -123,20 +127,28 @@ class Account:
         self.platform = Platform(self.fleet, *parts)
         self.dispatcher = Dispatcher(self.platform, self.catalogue, self.files)
         self.session = SessionFacts("RAYDP", "ACCOUNTADMIN", "DB", "S")
+        if not self.catalogue.has("User", "RAYDP"):
+            self.catalogue.create("User", "RAYDP", {"owner": "ACCOUNTADMIN", "LOGIN_NAME": "RAYDP"})
 
     def step(self, times: int = 1) -> None:
         for _ in range(times):
             with self.fleet.lock:
                 self.supervisor._tick()
 
+    def answer(self, text: str, *bindings: object) -> Answer | None:
+        return self.dispatcher.answer(text, bindings, self.session)
+
     def rows(self, text: str, *bindings: object) -> list[dict[str, Any]]:
-        answer = self.dispatcher.answer(text, bindings, self.session)
+        answer = self.answer(text, *bindings)
         assert isinstance(answer, RowsAnswer), answer
         return [dict(zip([column.name for column in answer.columns], row, strict=True)) for row in answer.rows]
 
     def one(self, text: str, *bindings: object) -> dict[str, Any]:
         (row,) = self.rows(text, *bindings)
         return row
+
+    def status(self, text: str, *bindings: object) -> str:
+        return str(self.one(text, *bindings)["status"])
 
     @property
     def running(self) -> list[Played]:
@@ -149,6 +161,32 @@ class Account:
             assert time.monotonic() < deadline, "it did not happen"
             self.step()
             time.sleep(0.01)
+
+
+@contextmanager
+def opened(folder: Path, *statements: str) -> Iterator[Account]:
+    """An account in which these statements were run."""
+    account = Account(folder)
+    for statement in statements:
+        account.answer(statement)
+    yield account
+    account.store.close()
+
+
+def refused(account: Account, role: str, statement: str) -> str:
+    """What a role hears that may not do this: number and message."""
+    account.session.role = role
+    with pytest.raises(SnowflakeFault) as caught:
+        account.answer(statement)
+    account.session.role = "ACCOUNTADMIN"
+    return f"{caught.value.number} {caught.value.message}"
+
+
+def allowed(account: Account, role: str, statement: str) -> None:
+    """A role may do this."""
+    account.session.role = role
+    account.answer(statement)
+    account.session.role = "ACCOUNTADMIN"
 
 
 def spec(tag: str = "1", *, cpu: float = 1, gpus: int = 0, **more: Any) -> str:

@@ -8,37 +8,22 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
-from tests.unit.local.test_statements import SPEC, Account
+from tests.unit.local.played import Account, allowed, opened, refused
+from tests.unit.local.test_statements import SPEC
 
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
-    made = Account(tmp_path)
-    for statement in (
+    with opened(
+        tmp_path,
         "CREATE DATABASE DB",
         "CREATE SCHEMA DB.S",
         "CREATE ROLE R",
         "CREATE ROLE Q",
         "GRANT USAGE ON DATABASE DB TO ROLE R",
         "GRANT USAGE ON SCHEMA DB.S TO ROLE R",
-    ):
-        made.answer(statement)
-    yield made
-    made.catalogue._store.close()
-
-
-def refused(account: Account, role: str, statement: str) -> str:
-    account.session.role = role
-    with pytest.raises(SnowflakeFault) as caught:
-        account.answer(statement)
-    account.session.role = "ACCOUNTADMIN"
-    return f"{caught.value.number} {caught.value.message}"
-
-
-def allowed(account: Account, role: str, statement: str) -> None:
-    account.session.role = role
-    account.answer(statement)
-    account.session.role = "ACCOUNTADMIN"
+    ) as made:
+        yield made
 
 
 def test_who_makes_an_object_owns_it(account: Account) -> None:

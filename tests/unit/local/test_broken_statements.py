@@ -1,4 +1,4 @@
-"""Mutations of valid statements about services, jobs and pools, with a fixed seed; nothing but faults may come of them."""
+"""Mutations of valid statements, with a fixed seed; nothing but faults may come of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.interruption import interruptible
 from tests.unit.local.played import Account, spec
 
-ROUNDS = 3000
+ROUNDS = 5000
 VALID = [
     f"CREATE SERVICE X IN COMPUTE POOL P FROM SPECIFICATION $$ {spec()} $$ MIN_INSTANCES = 1",
     f"EXECUTE JOB SERVICE IN COMPUTE POOL P NAME = J ASYNC = TRUE REPLICAS = 2 FROM SPECIFICATION '{spec()}'",
@@ -26,6 +26,11 @@ VALID = [
     "SELECT PARSE_JSON(SYSTEM$GET_SERVICE_STATUS('A'))[0], X FROM T WHERE Y = ?",
     "SELECT * FROM TABLE(A!SPCS_GET_LOGS(START_TIME => DATEADD('day', -3, CURRENT_TIMESTAMP()))) WHERE INSTANCE_ID = 0",
     "SELECT * FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY(RESULT_LIMIT => 5))",
+    "CREATE COMPUTE POOL IF NOT EXISTS Q MIN_NODES=1 MAX_NODES=1 INSTANCE_FAMILY=CPU_X64_S COMMENT='c'",
+    "SHOW SERVICES LIKE 'a%' IN SCHEMA DB.S STARTS WITH 'x' LIMIT 5 FROM 'y'",
+    "SELECT SYSTEM$GET_SERVICE_LOGS('A', 0, 'main', 10)",
+    "PUT file:///tmp/*.csv @st/a OVERWRITE = TRUE",
+    "GRANT USAGE, CREATE SERVICE ON SCHEMA DB.S TO ROLE ACCOUNTADMIN",
     "SELECT * FROM SNOWFLAKE.TELEMETRY.EVENTS WHERE RECORD_TYPE = 'LOG'",
 ]
 PIECES = [
@@ -49,6 +54,7 @@ PIECES = [
     "\n",
     "\0",
     "NULL",
+    "IDENTIFIER(",
     "{{",
     "9" * 30,
 ]

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
-from tests.unit.local.test_access import allowed, refused
-from tests.unit.local.test_statements import SPEC, Account
+from tests.unit.local.played import Account, allowed, opened, refused
+from tests.unit.local.test_statements import SPEC
 
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
-    made = Account(tmp_path)
-    for statement in (
+    with opened(
+        tmp_path,
         "CREATE DATABASE DB",
         "CREATE SCHEMA DB.S",
         "CREATE ROLE R",
@@ -26,10 +26,8 @@ def account(tmp_path: Path) -> Iterator[Account]:
         "CREATE WAREHOUSE W",
         "GRANT USAGE ON DATABASE DB TO ROLE R",
         "GRANT USAGE ON SCHEMA DB.S TO ROLE R",
-    ):
-        made.answer(statement)
-    yield made
-    made.catalogue._store.close()
+    ) as made:
+        yield made
 
 
 def grants(account: Account, text: str) -> set[tuple[Any, ...]]:

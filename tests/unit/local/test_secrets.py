@@ -8,19 +8,15 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
-from tests.unit.local.test_access import allowed, refused
-from tests.unit.local.test_statements import Account
+from tests.unit.local.played import Account, allowed, opened, refused
 
 VALUE = "nobody sees this"
 
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
-    made = Account(tmp_path)
-    for statement in ("CREATE DATABASE DB", "CREATE SCHEMA DB.S", "CREATE ROLE R"):
-        made.answer(statement)
-    yield made
-    made.catalogue._store.close()
+    with opened(tmp_path, "CREATE DATABASE DB", "CREATE SCHEMA DB.S", "CREATE ROLE R") as made:
+        yield made
 
 
 def test_a_secret_is_never_told(account: Account) -> None:

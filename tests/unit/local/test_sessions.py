@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn
 from airflow_provider_raydp_spcs.local.wire.sessions import Sessions, Wanted
-from tests.unit.local.test_statements import Account
+from tests.unit.local.played import Account
 
 
 class FakeEngine:
@@ -60,7 +60,7 @@ class Room:
 def room(tmp_path: Path) -> Iterator[Room]:
     made = Room(tmp_path)
     yield made
-    made.account.catalogue._store.close()
+    made.account.store.close()
 
 
 def test_a_session_begins_with_what_its_role_may_use(room: Room) -> None:

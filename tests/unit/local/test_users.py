@@ -17,18 +17,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.security.key_pairs import fingerprint
 from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn
-from tests.unit.local.test_access import refused
-from tests.unit.local.test_statements import Account
+from tests.unit.local.played import Account, opened, refused
 
 PASSWORD = "Correct-horse-7"
 
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
-    made = Account(tmp_path)
-    made.answer("CREATE ROLE R")
-    yield made
-    made.catalogue._store.close()
+    with opened(tmp_path, "CREATE ROLE R") as made:
+        yield made
 
 
 @pytest.fixture

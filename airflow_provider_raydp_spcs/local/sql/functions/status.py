@@ -6,8 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, cannot, does_not_exist, statement_cancelled
-from airflow_provider_raydp_spcs.local.interruption import is_interrupted
+from airflow_provider_raydp_spcs.local.errors import SnowflakeFault, cannot, does_not_exist
+from airflow_provider_raydp_spcs.local.interruption import pause
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.functions.registry import Arguments, invalid_argument, scalar
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 MAX_SECONDS: Final = 172_800.0
 """No wait is longer than the default of STATEMENT_TIMEOUT_IN_SECONDS."""
-POLL_SECONDS: Final = 0.1
 _STATUSES: Final = [
     "PENDING",
     "RUNNING",
@@ -83,9 +82,7 @@ def service_status(context: Context, arguments: Arguments) -> str:
         rows = context.platform.views.containers(name)
         if all(row.get("status") in ("READY", "FAILED", "DONE") for row in rows) or time.monotonic() >= end:
             return json.dumps([_container(row) for row in rows])
-        if is_interrupted():
-            raise statement_cancelled()
-        time.sleep(POLL_SECONDS)
+        pause()
 
 
 def _container(row: dict[str, Any]) -> dict[str, Any]:
@@ -116,12 +113,10 @@ def wait_for_services(context: Context, arguments: Arguments) -> str:
         waiting = sorted(name for name, status in states.items() if status not in ("RUNNING", "DONE"))
         if not waiting:
             return "OK"
-        if is_interrupted():
-            raise statement_cancelled()
         if time.monotonic() >= end:
             told = ", ".join(f"{name} ({states[name]})" for name in waiting)
             raise cannot(f"Services {told} were not running within {seconds:g} seconds.")
-        time.sleep(POLL_SECONDS)
+        pause()
 
 
 def _settled(row: dict[str, Any]) -> str:

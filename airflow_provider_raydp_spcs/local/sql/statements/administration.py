@@ -16,6 +16,7 @@ from airflow_provider_raydp_spcs.local.sql.scope import full_name
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
+from airflow_provider_raydp_spcs.local.wording import already_dropped, dropped
 
 _ON_ACCOUNT = {
     "Role": "CREATE ROLE",
@@ -100,8 +101,8 @@ class DropObject:
             context.needs("OWNERSHIP", self.kind, name)
         if context.catalogue.drop(self.kind, name, if_exists=self.if_exists):
             context.access.forget(self.kind, name)
-            return status(f"{short} successfully dropped.")
-        return status(f"Drop statement executed successfully ({short} already dropped).")
+            return status(dropped(short))
+        return status(already_dropped(short))
 
 
 def _create(cursor: Cursor, kind: str, readers: dict[str, p.Reader], *, replace: bool = False) -> Statement:

@@ -176,6 +176,28 @@ def create_view(cursor: Cursor) -> Statement:
     return CreateTable("View", cursor.name())
 
 
+@reads(*(f"CREATE {replaced}SEQUENCE" for replaced in _REPLACED))
+def create_sequence(cursor: Cursor) -> Statement:
+    cursor.if_not_exists()
+    return CreateTable("Sequence", cursor.name())
+
+
+@reads(*(f"CREATE {replaced}FUNCTION" for replaced in _REPLACED))
+def create_function(cursor: Cursor) -> Statement:
+    cursor.if_not_exists()
+    name = cursor.name()
+    while not cursor.at_end and not cursor.take("LANGUAGE"):
+        cursor.skip()
+    if not cursor.at_end and cursor.words(1) != ("SQL",):
+        raise unsupported(f"CREATE FUNCTION … LANGUAGE {cursor.word()}")
+    return CreateTable("Function", name)
+
+
+@reads(*(f"CREATE {replaced}{lasting}FUNCTION" for replaced in _REPLACED for lasting in _TEMPORARY[:2]))
+def create_temporary_function(cursor: Cursor) -> Statement:
+    raise unsupported("CREATE TEMPORARY FUNCTION")
+
+
 def _schema(name: str, context: Context) -> str:
     if "." in name:
         return name

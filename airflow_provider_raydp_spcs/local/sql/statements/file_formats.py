@@ -9,6 +9,7 @@ from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.options import FORMAT, read_option
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name, like_matches
+from airflow_provider_raydp_spcs.local.sql.statements.administration import read_drop
 from airflow_provider_raydp_spcs.local.tables.file_formats import FileFormat
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, Column, RowsAnswer, status
 
@@ -36,7 +37,8 @@ class CreateFileFormat:
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "CREATE FILE FORMAT")
         FileFormat.of(self.options)
-        context.needs("USAGE", "Schema", name.rpartition(".")[0])
+        # A temporary one needs the privilege as well: Snowflake's page of this statement makes no exception.
+        context.needs_to_create(FORMAT, name, replace=self.replace)
         options = {key: value for key, value in self.options.items() if key != "COMMENT"}
         body = {"options": options, "owner": context.session.role, "comment": self.options.get("COMMENT", "")}
         new = context.catalogue.create(
@@ -87,25 +89,9 @@ def _create(cursor: Cursor, *, replace: bool = False, temporary: bool = False) -
     return CreateFileFormat(name, replace, temporary, if_not_exists, options)
 
 
-@dataclass(frozen=True)
-class DropFileFormat:
-    name: str
-    if_exists: bool
-
-    def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "DROP FILE FORMAT")
-        short = name.rpartition(".")[2]
-        if not context.catalogue.drop(FORMAT, name, if_exists=self.if_exists):
-            return status(f"Drop statement executed successfully ({short} already dropped).")
-        return status(f"{short} successfully dropped.")
-
-
 @reads("DROP FILE FORMAT")
 def drop(cursor: Cursor) -> Statement:
-    if_exists = cursor.if_exists()
-    name = cursor.name()
-    cursor.end()
-    return DropFileFormat(name, if_exists)
+    return read_drop(cursor, FORMAT, "DROP FILE FORMAT")
 
 
 @dataclass(frozen=True)
@@ -118,7 +104,7 @@ class ShowFileFormats:
         rows = []
         for full, body in context.catalogue.all(FORMAT):
             database, schema, name = full.split(".", 2)
-            if like_matches(self.like, name):
+            if like_matches(self.like, name) and context.sees(FORMAT, full):
                 options, kind = body["options"], body["options"].get("TYPE", "CSV")
                 rows.append(
                     [
@@ -150,6 +136,7 @@ class DescribeFileFormat:
 
     def run(self, context: Context) -> Answer:
         name = full_name(self.name, context.session, "DESCRIBE FILE FORMAT")
+        context.needs("USAGE", FORMAT, name)
         options = {"TYPE": "CSV", **context.catalogue.get(FORMAT, name)["options"]}
         columns = [Column(each) for each in ("property", "property_type", "property_value", "property_default")]
         rows = []

@@ -16,14 +16,14 @@ from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
 
 _DONE: Final = "Statement executed successfully."
 KINDS: Final = (
-    "Compute pool", "Image repository", "Network rule", "Warehouse", "Database", "Schema", "Stage", "Service",
+    "Compute pool", "Image repository", "Network rule", "File format", "Warehouse", "Database", "Schema", "Stage", "Service",
     "Snapshot", "Streamlit", "Integration", "Secret", "Table", "View", "Role", "User",
 )  # fmt: skip
 _PLURALS: Final = {
     "IMAGE REPOSITORIES": "Image repository",
     **{
         f"{kind.upper()}S": kind
-        for kind in ("Network rule", "Schema", "Stage", "Service", "Snapshot", "Streamlit", "Secret")
+        for kind in ("Network rule", "File format", "Schema", "Stage", "Service", "Snapshot", "Streamlit", "Secret")
     },
     "TABLES": "Table",
     "VIEWS": "View",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_raydp_spcs.local.errors import unsupported
+from airflow_provider_raydp_spcs.local.interruption import pause
 from airflow_provider_raydp_spcs.local.sql.calls import answer_calls
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, find, reads
@@ -46,7 +46,7 @@ class Wait:
 
     def run(self, context: Context) -> Answer:
         del context
-        time.sleep(min(self.seconds, MAX_WAIT))
+        pause(min(self.seconds, MAX_WAIT))
         return RowsAnswer([Column(_WAIT)], [[f"waited {self.seconds} seconds"]])
 
 

@@ -13,6 +13,7 @@ from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
+from airflow_provider_raydp_spcs.local.sql.statements.administration import read_drop
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
@@ -113,28 +114,9 @@ def alter(cursor: Cursor) -> Statement:
     return AlterSecret(name, p.read_properties(cursor, readers), if_exists)
 
 
-@dataclass(frozen=True)
-class DropSecret:
-    name: str
-    if_exists: bool
-
-    def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "DROP SECRET")
-        short = name.rpartition(".")[2]
-        if self.if_exists and not context.catalogue.has(KIND, name):
-            return status(f"Drop statement executed successfully ({short} already dropped).")
-        context.needs("OWNERSHIP", KIND, name)
-        context.catalogue.drop(KIND, name, if_exists=False)
-        context.access.forget(KIND, name)
-        return status(f"{short} successfully dropped.")
-
-
 @reads("DROP SECRET")
 def drop(cursor: Cursor) -> Statement:
-    if_exists = cursor.if_exists()
-    name = cursor.name()
-    cursor.end()
-    return DropSecret(name, if_exists)
+    return read_drop(cursor, KIND, "DROP SECRET")
 
 
 def _row(full: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from airflow_provider_raydp_spcs.local.sql.stage_locations import STAGE, Locatio
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
+from airflow_provider_raydp_spcs.local.wording import already_dropped, dropped
 
 __all__ = ["PROPERTIES", "Location", "refuse_external", "stored"]
 _KIND = STAGE
@@ -143,10 +144,10 @@ class DropStage:
         if context.catalogue.has(_KIND, name):
             context.needs("OWNERSHIP", _KIND, name)
         if not context.catalogue.drop(_KIND, name, if_exists=self.if_exists):
-            return status(f"Drop statement executed successfully ({short} already dropped).")
+            return status(already_dropped(short))
         context.access.forget(_KIND, name)
         context.files.clear(name)
-        return status(f"{short} successfully dropped.")
+        return status(dropped(short))
 
 
 @reads("DROP STAGE")

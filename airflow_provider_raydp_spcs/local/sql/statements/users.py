@@ -18,6 +18,7 @@ from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowF
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.store import now
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
+from airflow_provider_raydp_spcs.local.wording import already_dropped, dropped
 
 _DONE: Final = "Statement executed successfully."
 _TYPES: Final = ("PERSON", "SERVICE", "SERVICE_AGENT", "LEGACY_SERVICE")
@@ -281,13 +282,13 @@ class DropUser:
 
     def run(self, context: Context) -> Answer:
         if self.if_exists and not context.catalogue.has(KIND, self.name):
-            return status(f"Drop statement executed successfully ({self.name} already dropped).")
+            return status(already_dropped(self.name))
         context.needs("OWNERSHIP", KIND, self.name)
         context.catalogue.get(KIND, self.name)
         if self.name == context.session.user:
             raise cannot(f"User '{self.name}' is the one who is signed in and cannot be dropped.")
         _forget(context, self.name)
-        return status(f"{self.name} successfully dropped.")
+        return status(dropped(self.name))
 
 
 @reads("DROP USER")

@@ -2,71 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import datetime as dt
 import os
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import jwt
 import pytest
 import snowflake.connector
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 
 from airflow_provider_raydp_spcs.cli.demo.connection import connect
-from airflow_provider_raydp_spcs.local.security.key_pairs import fingerprint
+from airflow_provider_raydp_spcs.cli.exit_codes import ExitCode
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.integration.containers import SPEC, until
-from tests.integration.forward_proxy import forward_proxy
+from tests.shell import Shell
+from tests.users import PASSWORD, User
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-PASSWORD = "Correct-horse-7"
-
-
-class User:
-    """A user with every kind of credential."""
-
-    def __init__(self) -> None:
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.pat = ""
-
-    @property
-    def public(self) -> str:
-        der = self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return base64.b64encode(der).decode()
-
-    @property
-    def private(self) -> bytes:
-        return self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-
-    @property
-    def pem(self) -> str:
-        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-
-
-@pytest.fixture(scope="module")
-def ann(environment: dict[str, str]) -> User:
-    user = User()
-    with connect(environment, role="ACCOUNTADMIN") as connection:
-        admin = ConnectorSession(connection)
-        admin.execute(
-            f"CREATE USER ANN PASSWORD = '{PASSWORD}' DEFAULT_ROLE = RAYDP_SIS_ROLE DEFAULT_WAREHOUSE = RAYDP_SIS_XSW "
-            "DEFAULT_NAMESPACE = RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA DEFAULT_SECONDARY_ROLES = ()"
-        )
-        admin.execute(f"ALTER USER ANN SET RSA_PUBLIC_KEY = '{user.public}'")
-        admin.execute("CREATE ROLE SECOND")
-        for role in ("RAYDP_SIS_ROLE", "SECOND"):
-            admin.execute(f"GRANT ROLE {role} TO USER ANN")
-        (row,) = admin.execute("ALTER USER ANN ADD PROGRAMMATIC ACCESS TOKEN T ROLE_RESTRICTION = 'RAYDP_SIS_ROLE'")
-        user.pat = str(row["token_secret"])
-    return user
 
 
 def base(environment: dict[str, str]) -> dict[str, Any]:
@@ -142,6 +97,29 @@ def test_a_user_who_is_shut_out_is_out_at_once(environment: dict[str, str]) -> N
         admin.execute("DROP USER BEN")
 
 
+def test_local_env_prints_no_password_that_is_not_good_any_more(environment: dict[str, str], tmp_path: Path) -> None:
+    shell = Shell(environment, tmp_path)
+    words = ("local", "env", "--home", str(Path(environment["SNOWFLAKE_HOME"]).parent))
+    first = environment["SNOWFLAKE_PASSWORD"]
+    assert f"export SNOWFLAKE_PASSWORD={first}\n" in shell.run(*words)[0]
+    with connect(environment, role="ACCOUNTADMIN") as connection:
+        admin = ConnectorSession(connection)
+        admin.execute(f"ALTER USER RAYDP SET PASSWORD = '{PASSWORD}'")
+        try:
+            out, err = shell.run(*words, code=ExitCode.FAILURE)
+            assert out == ""
+            assert "export SNOWFLAKE_PASSWORD=" in err
+            assert first not in err
+            shell.environment["SNOWFLAKE_PASSWORD"] = PASSWORD
+            out, _ = shell.run(*words)
+            assert f"export SNOWFLAKE_PASSWORD={PASSWORD}\n" in out
+            assert first not in out
+            with connect(environment, password=PASSWORD) as again:
+                assert who(again)[0] == "RAYDP"
+        finally:
+            admin.execute(f"ALTER USER RAYDP SET PASSWORD = '{first}'")
+
+
 class Client:
     """A client that speaks Snowflake's protocol by hand, to do what connectors never do."""
 
@@ -203,13 +181,6 @@ def endpoint_host(environment: dict[str, str]) -> str:
         return str(until(host))
 
 
-def signed(user: User, name: str = "LOCAL.ANN") -> str:
-    digest = fingerprint(user.public)
-    now = dt.datetime.now(dt.UTC)
-    claims = {"iss": f"{name}.{digest}", "sub": name, "iat": now, "exp": now + dt.timedelta(minutes=5)}
-    return jwt.encode(claims, user.key, algorithm="RS256")
-
-
 def test_a_key_pair_and_an_access_token_open_a_public_endpoint(environment: dict[str, str], ann: User) -> None:
     """SPCS reference 4.2, all three credentials, and what is none."""
     host = endpoint_host(environment)
@@ -219,7 +190,7 @@ def test_a_key_pair_and_an_access_token_open_a_public_endpoint(environment: dict
 
     def exchange(**changed: str) -> httpx.Response:
         scope = f"session:role:RAYDP_SIS_ROLE {host}"
-        form = {"grant_type": grant, "scope": scope, "assertion": signed(ann), **changed}
+        form = {"grant_type": grant, "scope": scope, "assertion": ann.signed(), **changed}
         return httpx.post(account, data=form, verify=trust)
 
     def at(token: str) -> int:
@@ -236,7 +207,7 @@ def test_a_key_pair_and_an_access_token_open_a_public_endpoint(environment: dict
     assert at(exchange(scope="session:role:RAYDP_SIS_ROLE 127.0.0.1:1").text) == 403
     assert at(exchange(scope=f"session:role:SECOND {host}").text) == 403
     for changed, status, error in (
-        ({"assertion": signed(User())}, 401, "invalid_grant"),
+        ({"assertion": User().signed()}, 401, "invalid_grant"),
         ({"assertion": "x"}, 401, "invalid_grant"),
         ({"scope": f"session:role:ACCOUNTADMIN {host}"}, 400, "invalid_scope"),
         ({"scope": "session:role:RAYDP_SIS_ROLE"}, 400, "invalid_scope"),
@@ -250,86 +221,6 @@ def test_a_key_pair_and_an_access_token_open_a_public_endpoint(environment: dict
         account.replace("/oauth/token", "/queries/v1/query-request"), json=body, headers=api, verify=trust
     )
     assert refused.json()["code"] == "390104", "a token for endpoints opens no session"
-
-
-@pytest.fixture
-def sql_api(environment: dict[str, str], ann: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Airflow's hook, unmodified. It knows hosts of Snowflake only; a proxy leads them here."""
-    from airflow.models.connection import Connection
-    from airflow.providers.snowflake.hooks.sql_api import SnowflakeSqlApiHook
-
-    extra = {"account": "local", "private_key_content": base64.b64encode(ann.pem.encode()).decode(), "warehouse": "W"}
-    extra |= {"database": "RAYDP_SIS_DB", "role": "RAYDP_SIS_ROLE"}
-    found = Connection(conn_type="snowflake", login="ann", schema="RAYDP_SIS_CORE_SCHEMA", extra=extra)
-    monkeypatch.setenv("AIRFLOW_CONN_SQL_API", found.as_json())
-    with forward_proxy(int(environment["SNOWFLAKE_PORT"])) as proxy:
-        yield SnowflakeSqlApiHook("sql_api", http_request_kwargs={"proxies": {"https": proxy}, "verify": False})
-
-
-@pytest.mark.filterwarnings("ignore:Unverified HTTPS")
-def test_airflows_sql_api_hook_works_unmodified(sql_api: Any) -> None:
-    (handle,) = sql_api.execute_query("SELECT CURRENT_ROLE() AS R, 1.50::NUMBER(9,2) AS N, NULL AS Z", 1)
-    assert sql_api.wait_for_query(handle, raise_error=True, poll_interval=1)["status"] == "success"
-    assert sql_api.get_result_from_successful_sql_api_query(handle) == [{"R": "RAYDP_SIS_ROLE", "N": "1.50", "Z": None}]
-    (many,) = sql_api.execute_query(
-        "CREATE OR REPLACE TABLE API (A INT); INSERT INTO API VALUES (1), (2); SHOW STAGES", 3
-    )
-    done = sql_api.wait_for_query(many, raise_error=True, poll_interval=1)
-    assert len(done["statement_handles"]) == 3
-    shown = sql_api.get_result_from_successful_sql_api_query(done["statement_handles"][2])
-    assert {row["name"] for row in shown} == {"RAYDP_YAMLSPECS", "RAYDP_ARTIFACTS", "RAYDPLOGS"}
-    (bound,) = sql_api.execute_query(
-        "SELECT A FROM API WHERE A = ?", 1, bindings={"1": {"type": "FIXED", "value": "2"}}
-    )
-    sql_api.wait_for_query(bound, raise_error=True, poll_interval=1)
-    assert sql_api.get_result_from_successful_sql_api_query(bound) == [{"A": "2"}]
-    (long,) = sql_api.execute_query("SELECT SEQ4() AS A FROM TABLE(GENERATOR(ROWCOUNT => 25000))", 1)
-    sql_api.wait_for_query(long, raise_error=True, poll_interval=1)
-    assert len(sql_api.get_result_from_successful_sql_api_query(long)) == 25000
-    (wrong,) = sql_api.execute_query("SELECT * FROM NOWHERE", 1)
-    failed = sql_api.wait_for_query(wrong, poll_interval=1)
-    assert failed["status"] == "error"
-    assert "002003" in failed["message"]
-
-
-def test_the_sql_api_tells_statuses_and_refuses_strangers(environment: dict[str, str], ann: User) -> None:
-    trust = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
-    url = f"https://127.0.0.1:{environment['SNOWFLAKE_PORT']}/api/v2/statements"
-
-    def ask(method: str, path: str = "", token: str = "", kind: str = "", **more: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token or ann.pat}"}
-        headers |= {"X-Snowflake-Authorization-Token-Type": kind} if kind else {}
-        return httpx.request(method, url + path, headers=headers, verify=trust, timeout=60, **more)
-
-    done = ask("POST", json={"statement": "SELECT TRUE AS T, DATE '1970-01-03' AS D, 'x' AS X"}).json()
-    assert (done["code"], done["data"], done["sqlState"]) == ("090001", [["true", "2", "x"]], "00000")
-    assert [each["type"] for each in done["resultSetMetaData"]["rowType"]] == ["boolean", "date", "text"]
-    assert ask("GET", f"/{done['statementHandle']}").json()["data"] == done["data"]
-    assert ask("GET", f"/{done['statementHandle']}?partition=7").status_code == 422
-    failed = ask("POST", json={"statement": "DESCRIBE SERVICE NOWHERE"})
-    assert (failed.status_code, failed.json()["code"], failed.json()["sqlState"]) == (422, "002003", "02000")
-    slow = "SELECT COUNT(*) FROM TABLE(GENERATOR(ROWCOUNT => 100000)) A, TABLE(GENERATOR(ROWCOUNT => 1000000)) B"
-    started = ask("POST", "?async=true", json={"statement": slow})
-    handle = started.json()["statementHandle"]
-    assert (started.status_code, started.json()["code"]) == (202, "333334")
-    assert ask("GET", f"/{handle}").status_code == 202
-    cancelled = ask("POST", f"/{handle}/cancel").json()
-    assert (cancelled["code"], cancelled["sqlState"]) == ("000604", "57014")
-    assert ask("GET", f"/{handle}").json()["code"] == "000604"
-    assert ask("POST", json={"statement": "SELECT 1"}, token=signed(ann), kind="KEYPAIR_JWT").status_code == 200
-    for token, kind, code in (
-        ("wrong", "", "394400"),
-        (signed(User()), "", "390144"),
-        (signed(ann), "OAUTH", "390303"),
-        ("wrong", "NONSENSE", "390101"),
-    ):
-        refused = ask("POST", json={"statement": "SELECT 1"}, token=token, kind=kind)
-        assert (refused.status_code, refused.json()["code"]) == (401, code)
-    other = ask("GET", f"/{done['statementHandle']}", token=signed(ann, "LOCAL.RAYDP"))
-    assert other.status_code == 401
-    for bad in ({"statement": ""}, {"statement": 5}, {}, []):
-        assert ask("POST", json=bad).status_code == 400
-    assert ask("GET", "/no-such-handle").json()["code"] == "000709"
 
 
 def test_the_connector_renews_a_session_until_nobody_can(tmp_path: Path) -> None:
