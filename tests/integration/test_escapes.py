@@ -267,6 +267,20 @@ def test_a_mount_onto_a_system_path_hides_it(cursor: Any, home: Path, path: str)
     until(lambda: not cursor.execute(f"SHOW SERVICES LIKE '{name}'").fetchall())
 
 
+@pytest.mark.parametrize(
+    "container", [{"command": ["a\0b"]}, {"args": ["\0"]}, {"env": {"A=B": "c"}}, {"env": {"A": "\0"}}]
+)
+def test_what_no_process_can_be_given_fails_its_container_alone(
+    cursor: Any, home: Path, container: dict[str, Any]
+) -> None:
+    create(cursor, "NO_PROCESS", specification(**container))
+    found = until(lambda: next((row for row in [state(cursor, "NO_PROCESS")] if row.get("status") == "FAILED"), None))
+    assert found["message"].startswith("Encountered fatal error while starting container")
+    cursor.execute("DROP SERVICE NO_PROCESS FORCE")
+    until(lambda: not cursor.execute("SHOW SERVICES LIKE 'NO_PROCESS'").fetchall())
+    assert "stumbled" not in (Paths(home).logs / "server.log").read_text()
+
+
 @pytest.mark.parametrize("path", ["/", "//", "/.", "/proc", "/proc/self", "/sys/kernel", "/dev"])
 def test_nothing_is_mounted_over_everything(cursor: Any, path: str) -> None:
     volume = {"volumeMounts": [{"name": "v", "mountPath": path}], "volumes": [{"name": "v", "source": "local"}]}

@@ -29,6 +29,7 @@ SECONDS: Final = 60.0
 """No answer for so long is a hang."""
 DEFECT: Final = "370001"
 IN_PROGRESS: Final = "333333"
+LINES_OF_A_DEFECT: Final = 60
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + COUNT // 10)]
 FUZZ: Final = {
     "deadline": None,
@@ -82,10 +83,12 @@ class Server:
             assert len(found["data"]["sqlState"]) == 5, (text, found)
             assert len(found["code"]) == 6, (text, found)
 
-    def defects(self) -> list[str]:
-        """Lines of the server's log that tell of one."""
+    def defects(self) -> str:
+        """What the server's log has from the first line on that tells of one."""
         lines = (self.home / "logs" / "server.log").read_text(errors="replace").splitlines()
-        return [line for line in lines if " ERROR " in line or " CRITICAL " in line]
+        told = (index for index, line in enumerate(lines) if " ERROR " in line or " CRITICAL " in line)
+        first = next(told, len(lines))
+        return "\n".join(lines[first : first + LINES_OF_A_DEFECT])
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def server(environment: dict[str, str], home: Path) -> Iterator[Server]:
     pid = daemon.status(home).pid
     yield made
     assert daemon.status(home).pid == pid, "the server was lost"
-    assert made.defects() == []
+    assert made.defects() == ""
 
 
 def test_statements_and_specifications(server: Server) -> None:

@@ -144,7 +144,8 @@ class Instance:
     def _start(self, state: ContainerState, start: Start) -> None:
         try:
             state.handle = start(self, state)
-        except OSError as error:
+        # A ValueError is a command or a variable that no process can be given: a null byte, a name with "=".
+        except (OSError, ValueError) as error:
             state.status, state.message = "FAILED", f"Encountered fatal error while starting container: {error}"
             state.not_before = time.monotonic() + LAST_BACKOFF
             return

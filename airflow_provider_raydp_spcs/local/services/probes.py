@@ -60,7 +60,7 @@ def answers(address: str, probe: Probe) -> bool:
     try:
         connection.request("GET", probe.path)
         return 200 <= connection.getresponse().status < 400
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException, ValueError):  # the last: a path that no request can have
         return False
     finally:
         connection.close()

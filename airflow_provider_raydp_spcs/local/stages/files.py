@@ -47,9 +47,12 @@ class StageFiles:
     def inside(root: Path, relative: str) -> Path:
         """A path below a folder.
 
-        :raises SnowflakeFault: it would lead out of it.
+        :raises SnowflakeFault: it would lead out of it, or no file can have it.
         """
-        path = (root / relative.lstrip("/")).resolve()
+        try:
+            path = (root / relative.lstrip("/")).resolve()
+        except (OSError, ValueError) as error:  # a null byte, half of a surrogate pair, a loop of links
+            raise SnowflakeFault(253003, "22023", f"The path {relative!r} cannot be on a stage.") from error
         if not path.is_relative_to(root.resolve()):
             raise SnowflakeFault(253003, "22023", f"The path '{relative}' leads out of the stage.")
         return path

@@ -134,6 +134,14 @@ def test_a_specification_from_a_file_on_a_stage(with_pool: Account) -> None:
         with_pool.answer("CREATE SERVICE Z IN COMPUTE POOL P FROM @specs SPEC = '../../../../x.yaml'")
 
 
+@pytest.mark.parametrize("path", ["a\0b", "\ud800"])
+@pytest.mark.parametrize("verb", ["REMOVE", "LIST"])
+def test_a_path_that_no_file_can_have_is_refused(with_pool: Account, verb: str, path: str) -> None:
+    with_pool.answer("CREATE STAGE ANY")
+    with pytest.raises(SnowflakeFault, match="cannot be on a stage"):
+        with_pool.answer(f"{verb} '@ANY/{path}'")
+
+
 def test_a_pool_knows_its_life(with_pool: Account) -> None:
     with_pool.status("ALTER COMPUTE POOL P SUSPEND")
     assert with_pool.rows("SHOW COMPUTE POOLS")[0]["state"] == "SUSPENDED"
