@@ -25,6 +25,7 @@ _OF: Final = {
     "Schema": _OUTER,
     "Integration": frozenset({"USAGE", "USE_ANY_ROLE", "MONITOR"}),
     "Secret": frozenset({"READ", "USAGE"}),
+    "File format": frozenset({"USAGE"}),
     "Network rule": frozenset({"USAGE"}),
     "Snapshot": frozenset({"USAGE"}),
     "Streamlit": frozenset({"USAGE"}),

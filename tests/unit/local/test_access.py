@@ -160,3 +160,27 @@ def test_a_database_goes_with_all_in_it_but_not_with_services(account: Account) 
     account.answer(f"CREATE SERVICE X IN COMPUTE POOL P FROM SPECIFICATION $${SPEC}$$")
     assert "services X still exist" in refused(account, "ACCOUNTADMIN", "DROP DATABASE DB")
     assert "Insufficient privileges to operate on database 'DB'" in refused(account, "R", "DROP DATABASE DB")
+
+
+def test_a_file_format_is_made_used_and_dropped_by_who_may(account: Account) -> None:
+    assert "3001" in refused(account, "R", "CREATE TEMPORARY FILE FORMAT F TYPE = CSV")
+    account.answer("GRANT CREATE FILE FORMAT ON SCHEMA DB.S TO ROLE R")
+    allowed(account, "R", "CREATE FILE FORMAT F TYPE = CSV")
+    account.answer("GRANT USAGE ON DATABASE DB TO ROLE Q")
+    account.answer("GRANT USAGE ON SCHEMA DB.S TO ROLE Q")
+    assert "File format 'DB.S.F' does not exist" in refused(account, "Q", "DESC FILE FORMAT F")
+    allowed(account, "R", "GRANT USAGE ON FILE FORMAT F TO ROLE Q")
+    allowed(account, "Q", "DESC FILE FORMAT F")
+    assert "3001" in refused(account, "Q", "DROP FILE FORMAT F")
+    assert "3001" in refused(account, "Q", "CREATE OR REPLACE FILE FORMAT F TYPE = JSON")
+    allowed(account, "R", "DROP FILE FORMAT F")
+    assert account.rows("SHOW FILE FORMATS") == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["TEMPORARY FUNCTION F() RETURNS INT AS '1'", "FUNCTION F() RETURNS INT LANGUAGE PYTHON"]
+)
+def test_a_function_that_is_not_sql_is_named_unsupported(account: Account, kind: str) -> None:
+    with pytest.raises(SnowflakeFault, match="Unsupported feature 'CREATE") as caught:
+        account.answer(f"CREATE {kind}")
+    assert caught.value.number == 2
