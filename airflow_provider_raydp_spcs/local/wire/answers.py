@@ -99,7 +99,16 @@ class DropDatabaseAnswer:
     if_exists: bool
 
 
-Answer = RowsAnswer | UploadAnswer | DownloadAnswer | RewriteAnswer | DropDatabaseAnswer | TableWork
+@dataclass(frozen=True)
+class ReplaceDatabaseAnswer:
+    """Let the engine for tables drop a database, if it is there, and make it anew."""
+
+    name: str
+
+
+Answer = (
+    RowsAnswer | UploadAnswer | DownloadAnswer | RewriteAnswer | DropDatabaseAnswer | ReplaceDatabaseAnswer | TableWork
+)
 
 
 def status(message: str) -> RowsAnswer:

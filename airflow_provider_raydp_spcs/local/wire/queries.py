@@ -22,6 +22,7 @@ from airflow_provider_raydp_spcs.local.wire.answers import (
     Answer,
     DownloadAnswer,
     DropDatabaseAnswer,
+    ReplaceDatabaseAnswer,
     RewriteAnswer,
     RowsAnswer,
     TableWork,
@@ -248,6 +249,9 @@ class Queries:
         describe = bool(body.get("describeOnly"))
         if isinstance(answer, DropDatabaseAnswer):
             return _dropped(answer, was_there=self._engine.drop_database(answer.name))
+        if isinstance(answer, ReplaceDatabaseAnswer):
+            self._engine.drop_database(answer.name)
+            return tables.execute(f'CREATE DATABASE "{answer.name}"')
         if isinstance(answer, TableWork):
             return tables.guarded(text, lambda: answer.run(tables, facts))
         if isinstance(answer, RewriteAnswer):

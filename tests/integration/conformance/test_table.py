@@ -51,7 +51,9 @@ class Sessions:
     def _run(self, row: Row) -> Answer:
         *before, last = row.statements
         for statement in before:
-            self._execute(row.role, statement, None)
+            prepared = self._execute(row.role, statement, None)
+            if prepared.error is not None:
+                return Answer(error=(prepared.error[0], prepared.error[1], f"{statement}: {prepared.error[2]}"))
         deadline = time.monotonic() + SECONDS
         while True:
             answer = self._execute(row.role, last, row.body.get("with"))

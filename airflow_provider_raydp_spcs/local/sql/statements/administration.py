@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_raydp_spcs.local.errors import invalid_value
+from airflow_provider_raydp_spcs.local.errors import invalid_value, unsupported
 from airflow_provider_raydp_spcs.local.security.access import ACCOUNT, IN_SCHEMA
 from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.catalogue import SYSTEM_ROLES
@@ -169,6 +169,8 @@ def alter_warehouse(cursor: Cursor) -> Statement:
     name = cursor.name()
     if cursor.take("SET"):
         return AlterWarehouse(name, if_exists, "MODIFY", p.read_properties(cursor, _WAREHOUSE))
+    if cursor.words(1) in (("ABORT",), ("RENAME",)):
+        raise unsupported(f"ALTER WAREHOUSE … {cursor.word()}")
     suspends = cursor.take("SUSPEND")
     if not suspends:
         cursor.expect("RESUME")
@@ -185,6 +187,32 @@ def create_rule(cursor: Cursor) -> Statement:
 @reads("CREATE OR REPLACE NETWORK RULE", "CREATE OR ALTER NETWORK RULE")
 def replace_rule(cursor: Cursor) -> Statement:
     return _create(cursor, "Network rule", _RULE, replace=True)
+
+
+@dataclass(frozen=True)
+class AlterRule:
+    name: str
+    if_exists: bool
+    values: dict[str, Any]
+
+    def run(self, context: Context) -> Answer:
+        name = full_name(self.name, context.session, "ALTER NETWORK RULE")
+        if not self.if_exists or context.catalogue.has("Network rule", name):
+            context.needs("OWNERSHIP", "Network rule", name)
+            _check_hosts({**context.catalogue.get("Network rule", name), **self.values})
+            context.catalogue.change("Network rule", name, **self.values)
+        return status("Statement executed successfully.")
+
+
+@reads("ALTER NETWORK RULE")
+def alter_rule(cursor: Cursor) -> Statement:
+    if_exists = cursor.if_exists()
+    name = cursor.name()
+    if cursor.take("UNSET"):
+        values: dict[str, Any] = dict.fromkeys(p.read_unset(cursor, {"VALUE_LIST": p.group, "COMMENT": p.text}))
+        return AlterRule(name, if_exists, {key: [] if key == "VALUE_LIST" else None for key in values})
+    cursor.expect("SET")
+    return AlterRule(name, if_exists, p.read_set(cursor, {"VALUE_LIST": Cursor.texts, "COMMENT": p.text}))
 
 
 @reads("DROP NETWORK RULE")
@@ -206,8 +234,11 @@ def replace_integration(cursor: Cursor) -> Statement:
 class AlterIntegration:
     name: str
     values: dict[str, Any]
+    if_exists: bool = False
 
     def run(self, context: Context) -> Answer:
+        if self.if_exists and not context.catalogue.has("Integration", self.name):
+            return status("Statement executed successfully.")
         context.needs("OWNERSHIP", "Integration", self.name)
         context.catalogue.change("Integration", self.name, **self.values)
         return status("Statement executed successfully.")
@@ -215,9 +246,13 @@ class AlterIntegration:
 
 @reads("ALTER INTEGRATION", "ALTER EXTERNAL ACCESS INTEGRATION")
 def alter_integration(cursor: Cursor) -> Statement:
+    if_exists = cursor.if_exists()
     name = cursor.name()
+    if cursor.take("UNSET"):
+        unset = p.read_unset(cursor, {"COMMENT": p.text, "ALLOWED_AUTHENTICATION_SECRETS": p.group})
+        return AlterIntegration(name, dict.fromkeys(unset), if_exists)
     cursor.expect("SET")
-    return AlterIntegration(name, p.read_properties(cursor, _INTEGRATION))
+    return AlterIntegration(name, p.read_set(cursor, _INTEGRATION), if_exists)
 
 
 @reads("DROP INTEGRATION", "DROP EXTERNAL ACCESS INTEGRATION")

@@ -11,7 +11,7 @@ from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import full_name
 from airflow_provider_raydp_spcs.local.sql.statements.snapshots import SNAPSHOT
-from airflow_provider_raydp_spcs.local.wire.answers import Answer, DropDatabaseAnswer, status
+from airflow_provider_raydp_spcs.local.wire.answers import Answer, DropDatabaseAnswer, ReplaceDatabaseAnswer, status
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _REPLACED = ("", "OR REPLACE ")
@@ -37,7 +37,7 @@ class CreateDatabase:
             _forget(context, "Database", self.name)
         _record(context, "Database", self.name)
         _record(context, "Schema", f"{self.name}.PUBLIC")
-        return None
+        return ReplaceDatabaseAnswer(self.name) if self.replace else None
 
 
 @reads("CREATE DATABASE", "CREATE TRANSIENT DATABASE")

@@ -13,6 +13,7 @@ from airflow_provider_raydp_spcs.local.sql.scope import Scope, full_name, read_s
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
+from airflow_provider_raydp_spcs.local.wording import already_dropped, dropped
 
 SNAPSHOT = "Snapshot"
 
@@ -141,10 +142,10 @@ class DropSnapshot:
         if body is not None:
             context.needs("OWNERSHIP", SNAPSHOT, name)
         if not context.catalogue.drop(SNAPSHOT, name, if_exists=self.if_exists) or body is None:
-            return status(f"Drop statement executed successfully ({short} already dropped).")
+            return status(already_dropped(short))
         context.access.forget(SNAPSHOT, name)
         context.platform.snapshots.forget(body["folder"])
-        return status(f"{short} successfully dropped.")
+        return status(dropped(short))
 
 
 @reads("DROP SNAPSHOT")
