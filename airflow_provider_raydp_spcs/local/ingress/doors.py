@@ -71,6 +71,11 @@ class Ingress:
             timeout_keep_alive=round(self._gate.idle_seconds),
             timeout_graceful_shutdown=2,
         )
+        config.load()
+        if config.ssl is not None:
+            # Tickets come unasked right after the handshake. They wake the reading thread of clients that read and write the
+            # same connection from two threads, and such a client's request may then be lost in its TLS library for good.
+            config.ssl.num_tickets = 0
         server = _Server(config)
         self._servers[port] = server
         asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), self._loop)

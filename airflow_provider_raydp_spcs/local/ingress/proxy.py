@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import HTTPConnection, Request
@@ -91,8 +93,19 @@ class _Proxy:
         async with httpx.AsyncClient(timeout=self._gate.idle_seconds, trust_env=False) as self._client:
             yield
 
-    def _admit(self, connection: HTTPConnection, method: str) -> str | Response:
-        """Who comes, or the answer to whoever may not (reference 4.3, 4.5)."""
+    async def _admit(self, connection: HTTPConnection, method: str) -> str | Response:
+        """Who comes, or the answer to whoever may not (reference 4.3, 4.5).
+
+        To know it takes locks that statements hold, too. One who waits for them must not keep all other connections
+        waiting, nor wait for ever.
+        """
+        try:
+            async with asyncio.timeout(self._gate.idle_seconds):
+                return await to_thread.run_sync(self._judge, connection, method, abandon_on_cancel=True)
+        except TimeoutError:
+            return Response(status_code=504)
+
+    def _judge(self, connection: HTTPConnection, method: str) -> str | Response:
         token = _token(connection)
         user = self._gate.authorise(token) if token else None
         if token is None or user is None:
@@ -104,15 +117,21 @@ class _Proxy:
             return PlainTextResponse(_NOT_AUTHORISED, status_code=403)
         return user
 
+    async def _cors(self, origin: str | None) -> Mapping[str, str]:
+        if origin is None:
+            return {}
+        settings = await to_thread.run_sync(self._gate.cors, self._service, self._endpoint)
+        return cors_headers(settings, origin)
+
     def _target(self) -> str | None:
         targets = self._targets()
         return random.choice(targets) if targets else None  # noqa: S311 - balancing
 
     async def http(self, request: Request) -> Response:
-        cors = cors_headers(self._gate.cors(self._service, self._endpoint), request.headers.get("origin"))
+        cors = await self._cors(request.headers.get("origin"))
         if cors and request.method == "OPTIONS" and "access-control-request-method" in request.headers:
             return Response(headers=cors)  # browsers ask this before they send a token
-        user = self._admit(request, request.method)
+        user = await self._admit(request, request.method)
         if isinstance(user, Response):
             return user
         target = self._target()
@@ -147,7 +166,7 @@ class _Proxy:
     async def websocket(self, incoming: WebSocket) -> None:
         import websockets
 
-        user = self._admit(incoming, "GET")
+        user = await self._admit(incoming, "GET")
         if isinstance(user, Response):
             await incoming.send_denial_response(user)
             return

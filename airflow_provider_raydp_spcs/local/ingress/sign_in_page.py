@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qs, quote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -83,7 +84,7 @@ def sign_in_routes(let_in: LetIn, user: str) -> list[BaseRoute]:
     async def enter(request: Request) -> Response:
         form = parse_qs((await _body(request)).decode(errors="replace"))
         name, password = (form.get(key, [""])[0] for key in ("user", "password"))
-        token = let_in(name, password)
+        token = await run_in_threadpool(let_in, name, password)  # hashing is slow, and others wait for nothing
         if token is None:
             return _page(_target(request), name, wrong=True)
         reply = RedirectResponse(_target(request), status_code=303)

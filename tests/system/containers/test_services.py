@@ -125,6 +125,8 @@ def test_it_finds_what_the_platform_promises_and_runs_unprivileged(environment: 
     assert "SNOWFLAKE_PASSWORD" not in env
     assert not int(found["capabilities"], 16) & (1 << 21 | 1 << 12), "neither SYS_ADMIN nor NET_ADMIN"
     assert web("mode/mnt/token/token").endswith("440")
+    collectors = {env[f"OTEL_EXPORTER_OTLP_{kind}_ENDPOINT"].removeprefix("http://") for kind in ("METRICS", "TRACES")}
+    assert [web(f"connect/{collector}") for collector in collectors] == ["connected"]
     assert env["SNOWFLAKE_HOME"] == "/snowflake/config"
     connection = tomllib.loads(web("read/snowflake/config/connections.toml"))["default"]
     assert connection["token_file_path"] == "/mnt/token/token"

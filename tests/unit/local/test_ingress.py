@@ -6,7 +6,11 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator
+import ssl
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,12 +22,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.sync.client import connect as dial
 
+from airflow_provider_raydp_spcs.local.ingress.doors import Ingress
 from airflow_provider_raydp_spcs.local.ingress.headers import Cors, cors_headers
 from airflow_provider_raydp_spcs.local.ingress.proxy import Gate, proxy_app
+from airflow_provider_raydp_spcs.local.security.certificates import certificates
 
 GOOD = {"Authorization": 'Snowflake Token="good"'}
 PAGE = "https://page.example"
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    "Sec-WebSocket-Version": "13",
+}
 CORS: dict[str, tuple[str, ...]] = {
     "Access-Control-Allow-Origin": (PAGE,),
     "Access-Control-Allow-Methods": ("GET", "PUT"),
@@ -75,14 +88,21 @@ async def _serving(app: Any, **options: Any) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def ingress(*, idle: float = 60, cors: Cors | None = None, ready: bool = True) -> AsyncIterator[str]:
+async def ingress(
+    *, idle: float = 60, cors: Cors | None = None, ready: bool = True, held: threading.Event | None = None
+) -> AsyncIterator[str]:
+    """:param held: who may enter is known once it is set."""
+
+    def may_enter(token: str, service: str, endpoint: str) -> bool:
+        return (held is None or held.wait(20)) and (token, service, endpoint) == ("good", "D.S.WEB", "web")
+
     methods = ["GET", "POST", "OPTIONS"]
     container = Starlette(
         routes=[Route("/{path:path}", _container, methods=methods), WebSocketRoute("/{path:path}", _echo)]
     )
     gate = Gate(
         authorise=lambda token: {"good": "JANE", "other": "JOE"}.get(token),
-        may_enter=lambda token, service, endpoint: (token, service, endpoint) == ("good", "D.S.WEB", "web"),
+        may_enter=may_enter,
         let_in=lambda user, password: None,
         user="JANE",
         cors=lambda service, endpoint: cors or {},
@@ -237,13 +257,7 @@ async def test_no_instance_is_said_so(client: httpx.AsyncClient) -> None:
 async def test_websockets_are_refused_as_requests_are(
     client: httpx.AsyncClient, token: str | None, status: int
 ) -> None:
-    handshake = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-        "Sec-WebSocket-Version": "13",
-        **({"Authorization": f"Snowflake Token={token}"} if token else {}),
-    }
+    handshake = {**HANDSHAKE, **({"Authorization": f"Snowflake Token={token}"} if token else {})}
     async with ingress() as address:
         assert (await client.get(f"http://{address}/x", headers=handshake)).status_code == status
 
@@ -253,6 +267,28 @@ async def test_a_websocket_that_follows_to_the_sign_in_page_gets_the_page() -> N
         with pytest.raises(websockets.InvalidStatus) as caught:
             await websockets.connect(f"ws://{address}/x", proxy=None)
     assert caught.value.response.status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["request", "handshake"])
+async def test_whoever_waits_at_the_door_keeps_nobody_else_waiting(client: httpx.AsyncClient, kind: str) -> None:
+    held = threading.Event()
+    async with ingress(held=held) as address:
+        headers = GOOD if kind == "request" else GOOD | HANDSHAKE
+        waiting = asyncio.create_task(client.get(f"http://{address}/x", headers=headers))
+        refused = [await client.get(f"http://{address}/x", headers=more) for more in ({}, HANDSHAKE)]
+        assert [reply.status_code for reply in refused] == [302, 302]
+        assert not waiting.done()
+        held.set()
+        assert (await waiting).status_code == (200 if kind == "request" else 101)
+
+
+@pytest.mark.parametrize("more", ["request", "handshake"])
+async def test_nobody_waits_for_ever_at_the_door(client: httpx.AsyncClient, more: str) -> None:
+    held = threading.Event()
+    async with ingress(held=held, idle=0.3) as address:
+        headers = GOOD if more == "request" else GOOD | HANDSHAKE
+        assert (await client.get(f"http://{address}/x", headers=headers)).status_code == 504
+        held.set()
 
 
 async def test_a_websocket_lives_as_long_as_messages_pass() -> None:
@@ -276,3 +312,38 @@ async def test_a_websocket_is_closed_with_the_containers_reason() -> None:
         await dialled.send("bye")
         await asyncio.wait_for(dialled.wait_closed(), 15)
         assert dialled.close_code == 4001
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[tuple[int, ssl.SSLContext]]:
+    """A port of the ingress as it really is, with TLS, and whom to trust."""
+    made = certificates(tmp_path)
+    gate = Gate(lambda _: None, lambda *_: False, lambda *_: None, "JANE", lambda *_: {})
+    doors = Ingress(made.server, gate)
+    port = doors.new_port()
+    assert doors.open(port, "D.S.WEB", "web", list)
+    while not doors.ports():
+        time.sleep(0.01)
+    yield port, ssl.create_default_context(cafile=str(made.bundle))
+    doors.close_ports([port])
+
+
+def test_no_session_tickets_are_sent(door: tuple[int, ssl.SSLContext]) -> None:
+    """They come unasked, and clients that read and write in two threads lose their first request over them."""
+    port, trust = door
+    with trust.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="127.0.0.1") as link:
+        link.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert link.recv(1000).startswith(b"HTTP/1.1 302")
+        assert link.version() == "TLSv1.3"
+        assert link.session is None or not link.session.has_ticket
+
+
+def test_every_refused_handshake_is_answered(door: tuple[int, ssl.SSLContext]) -> None:
+    port, trust = door
+    for _ in range(20):
+        with (
+            pytest.raises(websockets.InvalidStatus) as caught,
+            dial(f"wss://127.0.0.1:{port}/x", ssl=trust, proxy=None),
+        ):
+            pass
+        assert caught.value.response.status_code == 200, "it follows to the page"
