@@ -15,7 +15,8 @@ import snowflake.connector
 from snowflake.connector.errors import Error
 
 from airflow_provider_raydp_spcs.cli.demo.connection import connect
-from tests.integration.test_doors import Client, User, base, endpoint_host, signed
+from tests.integration.doors.test_doors import Client, base, endpoint_host
+from tests.users import User
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 PASSWORD: Final = "Pass-word-that-nobody-sees-1"
@@ -102,13 +103,13 @@ def seen(environment: dict[str, str], home: Path) -> Seen:
         "master token": client.tokens["masterToken"],
         "renewed": renewed,
     }
-    found.secrets["signed token"] = signed(ann)
+    found.secrets["signed token"] = ann.signed()
     found.secrets["private key"] = base64.b64encode(ann.private).decode()[40:200]
     client.http.post(
         "/api/v2/statements", headers={"Authorization": f"Bearer {found.secrets['signed token']}"}, json=[]
     )
     host = endpoint_host(environment)
-    form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "scope": host, "assertion": signed(ann)}
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "scope": host, "assertion": ann.signed()}
     found.secrets["endpoint token"] = client.http.post("/oauth/token", data=form).text
     ingress = httpx.Client(base_url=f"https://{host}", verify=client.trust)
     ingress.get("/x", headers={"Authorization": f'Snowflake Token="{found.secrets["endpoint token"]}"'})
