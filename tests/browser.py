@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.programs import needed
 
-TIMEOUT = 30_000
+TIMEOUT = 90_000
 """Milliseconds that a page may take to show what is waited for; machines that run tests are busy."""
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
