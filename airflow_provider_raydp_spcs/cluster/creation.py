@@ -21,6 +21,14 @@ PARALLEL: Final = 8
 """Statements at once; one connection serves several threads."""
 
 
+def at_once(steps: Iterable[Callable[[], None]]) -> None:
+    """Do steps side by side; the first error is raised when all have ended."""
+    with ThreadPoolExecutor(max_workers=PARALLEL) as threads:
+        running = [threads.submit(step) for step in steps]
+    for each in running:
+        each.result()
+
+
 class Creation:
     """One reconciliation of a blueprint with what exists.
 
@@ -46,8 +54,8 @@ class Creation:
         pool_steps, service_steps = self.steps(blueprint, pools, services)
 
         def act() -> None:
-            self._all(pool_steps)
-            self._all(service_steps)
+            at_once(pool_steps)
+            at_once(service_steps)
 
         return act
 
@@ -66,12 +74,6 @@ class Creation:
             for service in blueprint.services
         ]
         return pool_steps, service_steps
-
-    def _all(self, steps: list[Callable[[], None]]) -> None:
-        with ThreadPoolExecutor(max_workers=PARALLEL) as threads:
-            running = [threads.submit(step) for step in steps]
-        for each in running:
-            each.result()
 
     def _pool_step(self, pool: ComputePool, there: ComputePoolInfo | None) -> Callable[[], None]:
         if there is None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from airflow_provider_raydp_spcs.cluster.blueprint import Blueprint, draw
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment, cluster_of
-from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
-from airflow_provider_raydp_spcs.cluster.creation import Creation, Progress
+from airflow_provider_raydp_spcs.cluster.config import RESERVED_GROUPS, ClusterConfig
+from airflow_provider_raydp_spcs.cluster.creation import Creation, Progress, at_once
 from airflow_provider_raydp_spcs.cluster.endpoints import SNOWSIGHT
 from airflow_provider_raydp_spcs.cluster.errors import (
     ClusterFailedError,
@@ -23,7 +23,13 @@ from airflow_provider_raydp_spcs.cluster.errors import (
 from airflow_provider_raydp_spcs.cluster.naming import service_name
 from airflow_provider_raydp_spcs.cluster.obstacles import Obstacles
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState, not_found, overdue, tell_changes
-from airflow_provider_raydp_spcs.cluster.target import DELETE_TIMEOUT, POLL_SECONDS, Target
+from airflow_provider_raydp_spcs.cluster.target import (
+    DELETE_TIMEOUT,
+    LATE_SHARE,
+    POLL_SECONDS,
+    SOONEST_SECONDS,
+    Target,
+)
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError, SpcsError
@@ -95,9 +101,9 @@ class Clusters:
         """
         expires = expiry_of(config) if expires is None else expires
         blueprint = self.blueprint(config, owner=owner, run=run, expires=expires)
-        self.wait_while_going(config.name, progress)
+        services = self.wait_while_going(config.name, progress)
         creation = Creation(self.client, config.name, progress)
-        pools, services = self.client.compute_pools.show(f"{config.name}_"), self.services(config.name)
+        pools = self.client.compute_pools.show(f"{config.name}_")
         act = creation.plan(blueprint, pools, services)
         try:
             act()
@@ -120,7 +126,8 @@ class Clusters:
         """Wait until a cluster is ready (every service answers, every public endpoint has its address), suspended or gone.
 
         :param deadline: seconds since 1970.
-        :param poll: seconds between looks.
+        :param poll: seconds between looks, at most: at first they come sooner, so that what takes a short time is not
+            seen a long time late.
         :param progress: called with each line that changed since the last look.
         :param seen: called with what each look has seen.
         :raises ClusterFailedError: a service will not come up.
@@ -128,6 +135,7 @@ class Clusters:
         :raises ClusterNotFoundError: there is no such cluster.
         """
         told: list[str] = []
+        began = clock()
         while True:
             status = self.find(name)
             told = tell_changes(status, told, progress)
@@ -136,7 +144,7 @@ class Clusters:
                 return status
             if clock() >= deadline:
                 raise self.overdue(status, target)
-            self._sleep(poll)
+            self._sleep(min(poll, max(SOONEST_SECONDS, LATE_SHARE * (clock() - began))))
 
     def has_reached(self, status: ClusterStatus, target: Target) -> bool:
         """Whether a cluster is as it was waited for.
@@ -236,18 +244,23 @@ class Clusters:
     def drop_services(self, name: str, progress: Progress = lambda line: None) -> list[str]:
         """Drop the cluster's services, without waiting until they are gone; answer their names."""
         services = [service for service in self.services(name) if service.status not in GOING]
-        for service in services:
+
+        def drop(service: ServiceInfo) -> None:
             self.client.services.drop(service.full_name, force=True)
             progress(f"dropping service {service.name}")
+
+        at_once(partial(drop, service) for service in services)
         return [service.name for service in services]
 
     def drop_pools(self, name: str, progress: Progress = lambda line: None) -> list[str]:
         """Drop the cluster's compute pools, and with them whatever still runs there; answer their names."""
         pools = self.pools(name)
-        for pool in pools:
-            self.client.compute_pools.stop_all(pool.name)
-            self.client.compute_pools.drop(pool.name)
+
+        def drop(pool: ComputePoolInfo) -> None:
+            self.client.compute_pools.drop_with_all(pool.name)
             progress(f"dropped compute pool {pool.name}")
+
+        at_once(partial(drop, pool) for pool in pools)
         return [pool.name for pool in pools]
 
     def pools(self, name: str) -> list[ComputePoolInfo]:
@@ -270,8 +283,7 @@ class Clusters:
                 _try(partial(self.client.services.drop, service, force=True), f"service {service}", progress)
             self._wait_while_gone(services)
             for pool in [each.name for each in self.pools(name) if is_ours(each.comment)]:
-                _try(partial(self.client.compute_pools.stop_all, pool), f"services of pool {pool}", progress)
-                _try(partial(self.client.compute_pools.drop, pool), f"compute pool {pool}", progress)
+                _try(partial(self.client.compute_pools.drop_with_all, pool), f"compute pool {pool}", progress)
 
     def last_words(self, name: str, lines: int = 20) -> list[str]:
         """The end of the log of every container that is not ready, for whoever wants to know why."""
@@ -310,14 +322,17 @@ class Clusters:
         return services
 
     def _addresses(self, services: Iterable[ServiceInfo]) -> dict[str, str]:
-        return _addresses(each for service in services for each in self.client.services.endpoints(service.full_name))
+        return _addresses(self._public(services))
 
     def _endpoints_open(self, status: ClusterStatus) -> bool:
-        for state in status.services:
-            for endpoint in self.client.services.endpoints(state.service.full_name):
-                if endpoint.is_public and not endpoint.ingress_host:
-                    return False
-        return True
+        return all(each.ingress_host for each in self._public(state.service for state in status.services))
+
+    def _public(self, services: Iterable[ServiceInfo]) -> Iterator[EndpointInfo]:
+        """The public endpoints; workers have none, so theirs are not asked for."""
+        for service in services:
+            comment = ClusterComment.read(service.comment)
+            if comment is None or comment.group in RESERVED_GROUPS:
+                yield from (each for each in self.client.services.endpoints(service.full_name) if each.is_public)
 
     def _wait_while_gone(self, names: list[str]) -> None:
         """Wait until services are gone, whatever cluster they belong to."""
@@ -328,11 +343,15 @@ class Clusters:
             if left:
                 self._sleep(min(0.5, POLL_SECONDS))
 
-    def wait_while_going(self, name: str, progress: Progress, timeout: float = DELETE_TIMEOUT) -> None:
-        """Wait until services that are being dropped are gone."""
+    def wait_while_going(self, name: str, progress: Progress, timeout: float = DELETE_TIMEOUT) -> list[ServiceInfo]:
+        """Wait until services that are being dropped are gone; answer those that are there then."""
         deadline = time.monotonic() + timeout
         told = False
-        while going := [service.name for service in self.services(name) if service.status in GOING]:
+        while True:
+            services = self.services(name)
+            going = [service.name for service in services if service.status in GOING]
+            if not going:
+                return services
             if not told:
                 progress(f"waiting until {', '.join(going)} is gone")
                 told = True

@@ -91,8 +91,7 @@ def drop_from_inside(clusters: Clusters, name: str, progress: Progress = lambda 
     clusters.wait_while_going(name, progress)
     for pool in clusters.pools(name):
         if not is_head(pool):
-            clusters.client.compute_pools.stop_all(pool.name)
-            clusters.client.compute_pools.drop(pool.name)
+            clusters.client.compute_pools.drop_with_all(pool.name)
             progress(f"dropped compute pool {pool.name}")
         elif not pool.auto_suspend_secs:
             clusters.client.compute_pools.alter(pool.name, auto_suspend_secs=LINGER_SECONDS)

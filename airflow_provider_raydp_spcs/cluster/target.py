@@ -8,6 +8,9 @@ from typing import Final
 READY_TIMEOUT: Final = 1200.0
 """Nodes take minutes to come (SPCS reference 1.2), and public endpoints up to five more (2.5)."""
 DELETE_TIMEOUT: Final = 300.0
+SOONEST_SECONDS: Final = 0.5
+LATE_SHARE: Final = 0.05
+"""In a worker the first looks are so far apart at least, and then by this share of what has passed."""
 POLL_SECONDS: Final = 2.0
 DEFERRED_POLL_SECONDS: Final = 5.0
 """Between looks, in a worker and in a triggerer."""

@@ -7,12 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePool, ComputePoolInfo, ComputePoolState
+from airflow_provider_raydp_spcs.spcs.compute_pools import (
+    ComputePool,
+    ComputePoolInfo,
+    ComputePools,
+    ComputePoolState,
+)
 from airflow_provider_raydp_spcs.spcs.errors import (
     CapacityError,
     InvalidValueError,
     ObjectDoesNotExistError,
     SnowflakeUnreachableError,
+    StatementFailedError,
 )
 from airflow_provider_raydp_spcs.spcs.leases import Lease
 from airflow_provider_raydp_spcs.spcs.service_info import (
@@ -30,6 +36,7 @@ class FakePools:
     def __init__(self, calls: list[str]) -> None:
         self.calls, self.there = calls, {}  # type: tuple[list[str], dict[str, ComputePoolInfo]]
         self.fail_on = ""
+        self.in_use: set[str] = set()
 
     def create(self, pool: ComputePool) -> None:
         self.calls.append(f"create pool {pool.name}")
@@ -56,9 +63,14 @@ class FakePools:
 
     def stop_all(self, name: str) -> None:
         self.calls.append(f"stop all {name}")
+        self.in_use.discard(name)
+
+    drop_with_all = ComputePools.drop_with_all
 
     def drop(self, name: str) -> None:
         self.calls.append(f"drop pool {name}")
+        if name in self.in_use:
+            raise StatementFailedError("services still exist on it")
         self.there.pop(name, None)
 
     def describe(self, name: str) -> ComputePoolInfo:

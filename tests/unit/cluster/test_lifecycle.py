@@ -133,6 +133,36 @@ def test_deleting_takes_only_this_cluster_and_may_be_repeated(client: FakeClient
     assert clusters.delete("C").services == ()
 
 
+def test_a_pool_is_dropped_with_one_statement_unless_something_still_runs_on_it(
+    client: FakeClient, clusters: Clusters
+) -> None:
+    clusters.create(CONFIG)
+    client.compute_pools.in_use.add("C_WORKER_POOL")
+    client.calls.clear()
+    assert set(clusters.delete("C").pools) == {"C_HEAD_POOL", "C_WORKER_POOL"}
+    calls = [call for call in client.calls if "service" not in call]
+    assert sorted(calls) == ["drop pool C_HEAD_POOL", *["drop pool C_WORKER_POOL"] * 2, "stop all C_WORKER_POOL"]
+    assert calls.index("stop all C_WORKER_POOL") > calls.index("drop pool C_WORKER_POOL")
+
+
+def test_what_takes_a_short_time_is_not_seen_a_long_time_late(client: FakeClient) -> None:
+    now, naps = [0.0], []  # type: tuple[list[float], list[float]]
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        now[0] += seconds
+        if now[0] > 100:
+            client.services.become(ServiceStatus.RUNNING)
+
+    clusters = Clusters(client, sleep=sleep)  # type: ignore[arg-type]
+    clusters.create(CONFIG)
+    clusters.wait_for("C", deadline=math.inf, clock=lambda: now[0])
+    assert (naps[0], naps[-1]) == (0.5, 2.0)
+    assert naps == sorted(naps)
+    so_far = [sum(naps[:index]) for index in range(len(naps))]
+    assert all(nap <= max(0.5, 0.05 * before) + 1e-9 for nap, before in zip(naps, so_far, strict=True))
+
+
 def test_a_cluster_that_is_going_is_waited_for(client: FakeClient, clusters: Clusters) -> None:
     clusters.create(CONFIG)
     client.services.become(ServiceStatus.DELETING)

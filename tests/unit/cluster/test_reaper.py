@@ -139,7 +139,7 @@ def test_one_failure_does_not_stop_the_others(client: FakeClient, clusters: Clus
     ) as caught:
         reap(clusters, find_expired(client, NOW))  # type: ignore[arg-type]
     assert isinstance(caught.value.__cause__, ExceptionGroup)
-    assert {info.name for info in client.services.there.values()} == {"B_HEAD", "B_WORKER"}
+    assert {info.name for info in client.services.there.values()} == {"B_HEAD"}
     assert {info.status for info in client.services.there.values()} == {ServiceStatus.PENDING}
 
 
