@@ -22,6 +22,7 @@ from airflow_provider_raydp_spcs.cluster.errors import (
 )
 from airflow_provider_raydp_spcs.cluster.naming import service_name
 from airflow_provider_raydp_spcs.cluster.obstacles import Obstacles
+from airflow_provider_raydp_spcs.cluster.pool_end import drop_pool
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState, not_found, overdue, tell_changes
 from airflow_provider_raydp_spcs.cluster.target import (
     DELETE_TIMEOUT,
@@ -69,7 +70,7 @@ class Clusters:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.client = client
-        self._database, self._schema, self._sleep = database, schema, sleep
+        self._database, self._schema, self.sleep = database, schema, sleep
         self._obstacles = Obstacles(client)
 
     def blueprint(self, config: ClusterConfig, *, owner: str = "", run: str = "", expires: str = "") -> Blueprint:
@@ -144,7 +145,7 @@ class Clusters:
                 return status
             if clock() >= deadline:
                 raise self.overdue(status, target)
-            self._sleep(min(poll, max(SOONEST_SECONDS, LATE_SHARE * (clock() - began))))
+            self.sleep(min(poll, max(SOONEST_SECONDS, LATE_SHARE * (clock() - began))))
 
     def has_reached(self, status: ClusterStatus, target: Target) -> bool:
         """Whether a cluster is as it was waited for.
@@ -257,7 +258,7 @@ class Clusters:
         pools = self.pools(name)
 
         def drop(pool: ComputePoolInfo) -> None:
-            self.client.compute_pools.drop_with_all(pool.name)
+            drop_pool(self.client, pool.name, self.sleep)
             progress(f"dropped compute pool {pool.name}")
 
         at_once(partial(drop, pool) for pool in pools)
@@ -283,7 +284,7 @@ class Clusters:
                 _try(partial(self.client.services.drop, service, force=True), f"service {service}", progress)
             self._wait_while_gone(services)
             for pool in [each.name for each in self.pools(name) if is_ours(each.comment)]:
-                _try(partial(self.client.compute_pools.drop_with_all, pool), f"compute pool {pool}", progress)
+                _try(partial(drop_pool, self.client, pool, self.sleep), f"compute pool {pool}", progress)
 
     def last_words(self, name: str, lines: int = 20) -> list[str]:
         """The end of the log of every container that is not ready, for whoever wants to know why."""
@@ -341,7 +342,7 @@ class Clusters:
         while left and time.monotonic() < deadline:
             left &= {service.name for service in self.client.services.show(schema=".".join(self._scope()))}
             if left:
-                self._sleep(min(0.5, POLL_SECONDS))
+                self.sleep(min(0.5, POLL_SECONDS))
 
     def wait_while_going(self, name: str, progress: Progress, timeout: float = DELETE_TIMEOUT) -> list[ServiceInfo]:
         """Wait until services that are being dropped are gone; answer those that are there then."""
@@ -358,7 +359,7 @@ class Clusters:
             if time.monotonic() >= deadline:
                 msg = f"the services {going} of cluster {name.upper()} are still being dropped after {timeout:g} s; try again"
                 raise ClusterNotDeletedError(msg)
-            self._sleep(min(0.5, POLL_SECONDS))
+            self.sleep(min(0.5, POLL_SECONDS))
 
 
 def expiry_of(config: ClusterConfig) -> str:

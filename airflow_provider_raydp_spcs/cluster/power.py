@@ -11,6 +11,7 @@ from airflow_provider_raydp_spcs.cluster.creation import Progress
 from airflow_provider_raydp_spcs.cluster.errors import WorkerGroupNotFoundError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.naming import HEAD
+from airflow_provider_raydp_spcs.cluster.pool_end import drop_pool
 from airflow_provider_raydp_spcs.spcs.compute_pools import ASLEEP as POOL_ASLEEP
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.service_info import ASLEEP, GOING, ServiceInfo
@@ -91,7 +92,7 @@ def drop_from_inside(clusters: Clusters, name: str, progress: Progress = lambda 
     clusters.wait_while_going(name, progress)
     for pool in clusters.pools(name):
         if not is_head(pool):
-            clusters.client.compute_pools.drop_with_all(pool.name)
+            drop_pool(clusters.client, pool.name, clusters.sleep)
             progress(f"dropped compute pool {pool.name}")
         elif not pool.auto_suspend_secs:
             clusters.client.compute_pools.alter(pool.name, auto_suspend_secs=LINGER_SECONDS)

@@ -9,11 +9,6 @@ from enum import StrEnum
 from typing import Final, Self
 
 from airflow_provider_raydp_spcs.spcs import rows, sql
-from airflow_provider_raydp_spcs.spcs.errors import (
-    AuthenticationError,
-    InsufficientPrivilegesError,
-    StatementFailedError,
-)
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 from airflow_provider_raydp_spcs.spcs.session import Row, Session
 
@@ -171,21 +166,6 @@ class ComputePools:
     def drop(self, name: str, *, if_exists: bool = True) -> None:
         """Drop the pool; Snowflake refuses while services exist on it."""
         self._session.execute(f"DROP COMPUTE POOL {'IF EXISTS ' if if_exists else ''}{_name(name)}")
-
-    def drop_with_all(self, name: str) -> None:
-        """Drop the pool with whatever still runs on it: one statement where nothing does, else three.
-
-        :raises StatementFailedError: it cannot be dropped even then.
-        """
-        try:
-            self.drop(name)
-        except (InsufficientPrivilegesError, AuthenticationError):
-            raise
-        except (
-            StatementFailedError
-        ):  # its text is not documented, nor whether it has a number (SPCS reference, part 10)
-            self.stop_all(name)
-            self.drop(name)
 
     def describe(self, name: str) -> ComputePoolInfo:
         """One pool, with its error code and status message.

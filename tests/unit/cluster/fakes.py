@@ -10,7 +10,6 @@ from typing import Any
 from airflow_provider_raydp_spcs.spcs.compute_pools import (
     ComputePool,
     ComputePoolInfo,
-    ComputePools,
     ComputePoolState,
 )
 from airflow_provider_raydp_spcs.spcs.errors import (
@@ -64,8 +63,6 @@ class FakePools:
     def stop_all(self, name: str) -> None:
         self.calls.append(f"stop all {name}")
         self.in_use.discard(name)
-
-    drop_with_all = ComputePools.drop_with_all
 
     def drop(self, name: str) -> None:
         self.calls.append(f"drop pool {name}")
