@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements constraints wheel clean
+.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
@@ -44,6 +44,12 @@ bench-statements: $(VENV)/.installed-dev  ## a statement on the local Snowflake,
 
 bench-deferred: $(VENV)/.installed-dev  ## a thousand deferred jobs in one triggerer
 	$(BIN)/python -m tests.benchmarks.deferred_jobs
+
+bench-creation: $(VENV)/.installed-dev  ## three services at once, beside each of them alone
+	$(BIN)/python -m tests.benchmarks.creation
+
+bench-log-export: $(VENV)/.installed-dev  ## a gigabyte of logs in two thousand files, beside one PUT after another
+	$(BIN)/python -m tests.benchmarks.log_export
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist

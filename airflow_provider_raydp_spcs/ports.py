@@ -27,6 +27,8 @@ JOB_FILES: Final = 8091
 """HTTP port of the head's job files: growing logs from any position, and results."""
 DASHBOARD_PROXY: Final = 8092
 """HTTP port under which the head serves Ray's dashboard together with Grafana."""
+LOGS: Final = 8093
+"""HTTP port under which a node takes the head's orders about its logs."""
 
 WORKER_PORTS: Final = (10002, 19999)
 """First and last port of Ray's worker processes."""

@@ -17,18 +17,30 @@ from airflow_provider_raydp_spcs.shipped import shipped
 
 @contextmanager
 def local_snowflake(
-    images: Path | None = None, runtime: str | None = None, *, home: Path | None = None
+    images: Path | None = None,
+    runtime: str | None = None,
+    *,
+    home: Path | None = None,
+    provisioning_seconds: float = 0.0,
 ) -> Iterator[dict[str, str]]:
     """What ``local env`` prints, also in this process' environment; nothing of it is left at the end.
 
     :param images: folder of image folders, instead of the shipped ones.
     :param runtime: how services run, instead of as processes.
     :param home: where it lies, for tests that start it again.
+    :param provisioning_seconds: how long nodes and addresses take to come.
     """
     home = home or Path(tempfile.mkdtemp(prefix="sf-"))
     before = dict(os.environ)
     try:
-        environment = client_environment(daemon.up(home, port=0, images=images or shipped("images"), runtime=runtime))
+        server = daemon.up(
+            home,
+            port=0,
+            images=images or shipped("images"),
+            runtime=runtime,
+            provisioning_seconds=provisioning_seconds,
+        )
+        environment = client_environment(server)
         os.environ.update(environment)
         for script in ("step0_admin_setup.sql", "step1_user_setup.sql"):
             run_script(environment, shipped("sql") / script)

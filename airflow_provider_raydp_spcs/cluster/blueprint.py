@@ -30,6 +30,7 @@ from airflow_provider_raydp_spcs.spcs.specification import (
 )
 
 ARTIFACTS_DIR: Final = "/raydp/artifacts"
+LOGS_DIR: Final = "/raydp/logs"
 RAY_DIR: Final = "/raydp/ray"
 SESSION_DIR: Final = "/raydp/session"
 CONTAINER: Final = "raydp"
@@ -117,7 +118,7 @@ class _Draft:
         resources: Mapping[str, float],
         env: Mapping[str, str],
     ) -> tuple[ComputePool, Service]:
-        size = size_node(node, stage_volumes=1)
+        size = size_node(node, stage_volumes=2)
         family = node.family
         gpus = family.gpus or None
         container = Container(
@@ -133,6 +134,8 @@ class _Draft:
                 "RAYDP_RESOURCES": json.dumps(dict(resources)),
                 "RAYDP_ARTIFACTS_DIR": ARTIFACTS_DIR,
                 "RAYDP_ARTIFACTS_STAGE": "@" + self._in_scope(self.config.artifacts_stage),
+                "RAYDP_LOGS_DIR": LOGS_DIR,
+                "RAYDP_LOGS_STAGE": "@" + self._in_scope(self.config.logs_stage),
                 "RAYDP_RAY_DIR": RAY_DIR,
                 "RAYDP_SESSION_DIR": SESSION_DIR,
                 **env,
@@ -143,6 +146,7 @@ class _Draft:
                 VolumeMount("shm", "/dev/shm"),  # noqa: S108 - where Ray keeps its object store
                 VolumeMount("ray", RAY_DIR),
                 VolumeMount("artifacts", ARTIFACTS_DIR),
+                VolumeMount("logs", LOGS_DIR),
             ),
             # One instance fills a node, so that each gets one of its own; half a core is for the sidecars.
             requests=Resources(cpu=max(0.5, family.vcpus - 0.5), memory=size.request_text, gpus=gpus),
@@ -156,6 +160,7 @@ class _Draft:
                 Volume("shm", "memory", size=size.shm_text),
                 Volume("ray", "local"),
                 Volume("artifacts", "stage", stage="@" + self._in_scope(self.config.artifacts_stage)),
+                Volume("logs", "stage", stage="@" + self._in_scope(self.config.logs_stage)),
             ),
         )
         pool = self._pool(group, family.name, count)
@@ -212,6 +217,7 @@ def _node_endpoints() -> tuple[Endpoint, ...]:
         "agent-grpc": ports.DASHBOARD_AGENT_GRPC,
         "agent-listen": ports.DASHBOARD_AGENT_LISTEN,
         "metrics": ports.METRICS_EXPORT,
+        "logs": ports.LOGS,
     }
     ranges = {
         "worker-ports": ports.WORKER_PORTS,

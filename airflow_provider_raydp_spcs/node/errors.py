@@ -19,5 +19,9 @@ class JobsUnknownError(NodeError):
     """Ray does not tell which jobs there are."""
 
 
+class NodesUnknownError(NodeError):
+    """Ray does not tell which nodes there are."""
+
+
 class HeadUnreachableError(NodeError):
     """The head of the cluster does not answer."""

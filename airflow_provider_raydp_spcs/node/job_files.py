@@ -6,6 +6,8 @@ position up to which it knows a log and gets what is new, for any number of jobs
 - ``GET /version`` → ``{"package": "0.1.0", "ray": …, "raydp": …, "spark": …, "python": "3.11"}``
 - ``POST /logs`` with ``{"positions": {job: bytes}, "finished": bool}`` → ``{job: {"text", "position", "size"}}``
 - ``POST /marks`` with ``{"set": {name: bytes}, "get": [name, …]}`` → ``{name: bytes}``: how far readers have shown logs
+- ``POST /exports``: an order to bring logs to the stage, see :mod:`~airflow_provider_raydp_spcs.node.log_gathering`; only
+  where the stage is mounted
 - ``GET /logs/<job>`` → the whole log
 - ``GET /results/<job>`` → the job's result, 404 where it has none
 - ``GET /notebook-token`` → the notebook's token as text, 404 where no notebook runs
@@ -28,6 +30,7 @@ from typing import Any, Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node import prometheus_door
+from airflow_provider_raydp_spcs.node.log_orders import Orders
 from airflow_provider_raydp_spcs.node.marks import Marks
 from airflow_provider_raydp_spcs.node.spark_targets import spark_targets
 from airflow_provider_raydp_spcs.node.versions import versions
@@ -44,16 +47,23 @@ _JOB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
 def serve(
-    address: str, ray_dir: Path, notebook_token: str | None = None, prometheus: str | None = None
+    address: str,
+    ray_dir: Path,
+    notebook_token: str | None = None,
+    prometheus: str | None = None,
+    exports: Orders | None = None,
 ) -> ThreadingHTTPServer:
     """Answer from a thread of its own.
 
     :param ray_dir: Ray's temporary folder, with its logs and our results below it.
     :param notebook_token: given to whoever asks; only who has passed Snowflake's sign-in can.
     :param prometheus: where Prometheus answers; None where the cluster has none.
+    :param exports: does the orders to export logs; None where no stage is mounted.
     """
     files = JobFiles(ray_dir)
     answers: dict[str, Answer] = {"/logs": files.new_texts, "/marks": partial(_marks, Marks())}
+    if exports is not None:
+        answers["/exports"] = exports.answer
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -80,7 +90,7 @@ def serve(
             answer = answers.get(self.path)
             if answer is None or length > MAX_BODY_BYTES:
                 self.close_connection = True
-                self._json(404, {"error": "POST /logs and /marks only, with at most 1 MiB"})
+                self._json(404, {"error": "POST /logs, /marks and /exports only, with at most 1 MiB"})
                 return
             try:
                 self._json(200, answer(json.loads(self.rfile.read(length))))

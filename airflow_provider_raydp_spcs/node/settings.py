@@ -37,6 +37,9 @@ class NodeSettings:
     :param labels: Ray's labels, besides those that every node has.
     :param ray_dir: Ray's temporary folder.
     :param artifacts_dir: where the artifacts stage is mounted; None where it is not.
+    :param logs_dir: where the logs stage is mounted; None where it is not.
+    :param logs_stage: its name, ``@DATABASE.SCHEMA.STAGE``.
+    :param live_log_days: how long the head lets what nodes shipped while they ran lie there.
     :param notebook: whether the head runs Jupyter Lab.
     :param head_address: ``name:port`` of the head's GCS; None on the head.
     :param head_timeout: seconds that a worker waits for its head.
@@ -54,6 +57,9 @@ class NodeSettings:
     labels: Mapping[str, str]
     ray_dir: Path
     artifacts_dir: Path | None
+    logs_dir: Path | None
+    logs_stage: str
+    live_log_days: int
     notebook: bool
     head_address: str | None
     head_timeout: float
@@ -93,7 +99,10 @@ class NodeSettings:
             resources=_mapping(environment, "RAYDP_RESOURCES", float, '{"worker": 1}'),
             labels=_mapping(environment, "RAYDP_LABELS", str, '{"zone": "a"}'),
             ray_dir=ray_dir,
-            artifacts_dir=Path(found) if (found := environment.get("RAYDP_ARTIFACTS_DIR")) else None,
+            artifacts_dir=_folder(environment, "RAYDP_ARTIFACTS_DIR"),
+            logs_dir=_folder(environment, "RAYDP_LOGS_DIR"),
+            logs_stage=environment.get("RAYDP_LOGS_STAGE", ""),
+            live_log_days=_whole(environment, "RAYDP_LIVE_LOG_DAYS", 7) or 7,
             notebook=role is Role.HEAD and environment.get("RAYDP_NOTEBOOK") == "1",
             head_address=None if role is Role.HEAD else head,
             head_timeout=float(_whole(environment, "RAYDP_HEAD_TIMEOUT_SECONDS", 120) or 0),
@@ -101,6 +110,11 @@ class NodeSettings:
             max_idle_seconds=_whole(environment, "RAYDP_MAX_IDLE_SECONDS", None),
             idle_action=action,
         )
+
+
+def _folder(environment: Mapping[str, str], name: str) -> Path | None:
+    found = environment.get(name)
+    return Path(found) if found else None
 
 
 def _whole(environment: Mapping[str, str], name: str, default: int | None) -> int | None:

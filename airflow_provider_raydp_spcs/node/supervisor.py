@@ -20,6 +20,7 @@ from airflow_provider_raydp_spcs.node import dashboard_proxy, health, job_files,
 from airflow_provider_raydp_spcs.node.address import own_address
 from airflow_provider_raydp_spcs.node.errors import HeadUnreachableError, NodeError
 from airflow_provider_raydp_spcs.node.java import find_java, write_jvm_options
+from airflow_provider_raydp_spcs.node.log_room import LogRoom
 from airflow_provider_raydp_spcs.node.node_ports import head_gcs
 from airflow_provider_raydp_spcs.node.notebook import Notebook, own_origin
 from airflow_provider_raydp_spcs.node.ray_command import ray_command, ray_environment
@@ -57,10 +58,14 @@ def _run(settings: NodeSettings) -> int:
         return health.ray_is_ready(settings, address) and (notebook is None or notebook.settled())
 
     servers: list[_Server] = [health.serve(address, is_ready)]
+    logs = LogRoom.of(settings, address, say)
+    if logs is not None:
+        servers.append(logs.door)
     if settings.role is Role.HEAD:
         (settings.ray_dir / job_files.RESULTS).mkdir(mode=0o700, exist_ok=True)
         token = notebook.token if notebook else None
-        servers.append(job_files.serve(address, settings.ray_dir, token, os.environ.get("RAYDP_PROMETHEUS")))
+        exports = logs.exports if logs else None
+        servers.append(job_files.serve(address, settings.ray_dir, token, os.environ.get("RAYDP_PROMETHEUS"), exports))
         if grafana := os.environ.get("RAYDP_GRAFANA"):
             servers.append(dashboard_proxy.serve(address, grafana))
     try:
@@ -75,6 +80,8 @@ def _run(settings: NodeSettings) -> int:
     finally:
         if notebook is not None:
             notebook.stop()
+        if logs is not None:
+            logs.shipping.stop()
         for server in servers:
             server.shutdown()
     if stopping.signal is not None:

@@ -10,9 +10,9 @@ from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig
 from tests.local_snowflake import local_snowflake
 
 IMAGES = ("raydp_base", "raydp_head", "raydp_worker", "raydp_custom_worker", "prometheus", "grafana")
-# It answers the readiness probe, and on a head's ports the version and what the test's own file says.
+# After START_SECONDS it answers the readiness probe, and on a head's ports the version and what the test's own file says.
 NODE = """
-import http.server, json, os, pathlib, threading
+import http.server, json, os, pathlib, threading, time
 from airflow_provider_raydp_spcs.version import __version__
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -24,6 +24,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *a): pass
 
+time.sleep(float(os.environ.get("START_SECONDS", "0")))
 address = os.environ["SPCS_INSTANCE_ADDRESS"]
 for port in (8265, 8091, 9090, 3000):
     server = http.server.ThreadingHTTPServer((address, port), Handler)
@@ -44,9 +45,9 @@ def make_images(folder: Path) -> Path:
 
 
 @contextmanager
-def light_snowflake(folder: Path) -> Iterator[dict[str, str]]:
+def light_snowflake(folder: Path, provisioning_seconds: float = 0.0) -> Iterator[dict[str, str]]:
     """See :func:`tests.local_snowflake.local_snowflake`."""
-    with local_snowflake(make_images(folder)) as environment:
+    with local_snowflake(make_images(folder), provisioning_seconds=provisioning_seconds) as environment:
         yield environment
 
 
