@@ -41,7 +41,6 @@ def export(
     folder = run or dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     with scope.open() as snowflake:
         clusters = snowflake.clusters
-        clusters.status(cluster)  # so that a name that is no cluster's is told at once
         client = snowflake.head(cluster).client_if_it_answers(say)
         try:
             wanted = jobs if jobs or client is None else [each.submission_id for each in client.jobs()]

@@ -31,6 +31,7 @@ from airflow_provider_raydp_spcs.cluster.target import (
     SOONEST_SECONDS,
     Target,
 )
+from airflow_provider_raydp_spcs.spcs import sql
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePoolInfo
 from airflow_provider_raydp_spcs.spcs.errors import ObjectDoesNotExistError, SpcsError
@@ -310,6 +311,11 @@ class Clusters:
             database, schema = database or current[0], schema or current[1]
         self._database, self._schema = database, schema
         return database, schema
+
+    def in_scope(self, name: str) -> str:
+        """The full name, ``DATABASE.SCHEMA.NAME``, of what may be named without database and schema."""
+        parts = sql.qualified(name).upper().split(".")
+        return ".".join([*self._scope()[: 3 - len(parts)], *parts])
 
     def services(self, name: str) -> list[ServiceInfo]:
         """The cluster's services, none where there is no such cluster."""

@@ -1,49 +1,61 @@
-"""Bringing a run's logs together on the stage: of the driver, of the executors, of the containers; and its metrics."""
+"""Bringing a run's logs together on the stage: of the driver, of the executors, of the containers; and its metrics.
+
+Every node exports its own, side by side, straight to the stage that it has mounted (``node.log_gathering``); what nodes
+that died had shipped while they ran comes with them. Only what no node has goes through here.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from airflow_provider_raydp_spcs.cluster.fetched_logs import (
+    LogsByHttp,
+    fetch_containers,
+    fetch_drivers,
+    fetch_executors,
+    fetch_shipped,
+)
+from airflow_provider_raydp_spcs.cluster.log_places import safe_part
 from airflow_provider_raydp_spcs.cluster.metrics import JobTimes, MetricsSource, time_range, write_snapshot
 from airflow_provider_raydp_spcs.cluster.monitoring import PROMETHEUS
-from airflow_provider_raydp_spcs.cluster.naming import service_name
-from airflow_provider_raydp_spcs.spcs.errors import SpcsError
+from airflow_provider_raydp_spcs.cluster.naming import HEAD, service_name
+from airflow_provider_raydp_spcs.cluster.status import not_found
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.cluster.creation import Progress
     from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
     from airflow_provider_raydp_spcs.cluster.status import ServiceState
     from airflow_provider_raydp_spcs.spcs.client import SpcsClient
+    from airflow_provider_raydp_spcs.spcs.stages import StageFile
 
-EXECUTOR_LOGS: Final = re.compile(r"(raydp-java-worker|java-worker|worker)-.*\.(log|out|err)\Z")
-"""What executors, the app master and Ray tasks write, by Ray's file names; empty files are left out."""
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.=-]+")
-CONTAINER_LINES: Final = 100_000
+CHECKSUMS: Final = "checksums.md5"
+"""In a run's folder: the MD5 of every file, as ``md5sum --check`` reads it."""
+MISSING: Final = "missing.txt"
+ARRIVAL_SECONDS: Final = 30.0
+"""How long a stage may take to show what was written to its mount (SPCS reference, part 5)."""
+_MD5: Final = re.compile(r"[0-9a-f]{32}\Z")
+_PADDING: Final = 16
+"""By so many bytes at most a file grows that is encrypted before it goes to its stage."""
 
 
-class RayLogs(MetricsSource, Protocol):
-    """Where logs of Ray come from: the Jobs API and the state API of the head."""
+class RayLogs(LogsByHttp, MetricsSource, Protocol):
+    """Where logs of Ray come from: the head's job files, the Jobs API and the state API."""
 
     def info(self, submission_id: str) -> JobTimes:
         """When a job ran."""
         ...
 
-    def logs(self, submission_id: str) -> Iterator[bytes]:
-        """The driver's log, in pieces."""
-        ...
-
-    def node_logs(self) -> Iterable[tuple[str, str]]:
-        """Address of a node and name of a log file on it, for every node and file."""
-        ...
-
-    def read_log(self, node: str, file: str) -> Iterator[bytes]:
-        """A log file's content."""
+    def export_logs(self, order: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What the nodes answer to an order to export (``node.log_gathering``); None where they know no such order."""
         ...
 
 
@@ -59,15 +71,15 @@ class LogTarget:
     attempt: int
 
     @property
-    def path(self) -> str:
+    def folder(self) -> str:
         """The folder on the stage; what a path cannot hold has become ``_``."""
         parts = [self.cluster.upper(), self.dag, self.run, self.task, str(self.attempt)]
-        return "/".join([f"@{self.stage}", *(safe_part(part) for part in parts)])
+        return "/".join(safe_part(part) for part in parts)
 
-
-def safe_part(text: str) -> str:
-    """A text as one part of a stage path; run ids hold colons and plus signs."""
-    return _UNSAFE.sub("_", text).strip(".") or "_"
+    @property
+    def path(self) -> str:
+        """The same with the stage."""
+        return f"@{self.stage}/{self.folder}"
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,26 @@ class Exported:
     missing: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Shipped:
+    """A file that a node has written to the stage.
+
+    :param path: below the run's folder.
+    """
+
+    path: str
+    size: int
+    md5: str
+
+    def is_there(self, listed: StageFile | None) -> bool:
+        """Whether LIST shows this very file. Of a large or encrypted one it tells no MD5 of the content."""
+        if listed is None:
+            return False
+        if listed.size == self.size:
+            return listed.md5 == self.md5 or not _MD5.match(listed.md5)
+        return 0 < listed.size - self.size <= _PADDING
+
+
 def export_logs(
     client: SpcsClient,
     clusters: Clusters,
@@ -89,71 +121,135 @@ def export_logs(
     submission_ids: Sequence[str],
     ray: RayLogs | None,
     progress: Progress = lambda line: None,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Exported:
-    """Collect the logs of a cluster's job and put them on the stage. May be repeated; files are replaced.
+    """Collect the logs of a cluster's job on the stage. May be repeated: files are replaced, and none is there twice.
 
     Where the cluster has monitoring, a snapshot of the metrics (:mod:`~airflow_provider_raydp_spcs.cluster.metrics`) comes
-    with them.
+    with them. Where the head does not answer, or the cluster is gone, its nodes' logs are those that they had shipped.
 
-    What cannot be had (Ray does not answer, a container has not started) is told and left out; the rest is exported.
+    What cannot be had (a node does not answer, a container has not started) is told and left out; the rest is exported.
 
     :param ray: None where the head cannot be reached.
+    :raises ClusterNotFoundError: there is no such cluster, and no node has shipped anything.
     :raises SpcsError: the stage cannot be written.
     """
     missing: list[str] = []
-    services = clusters.status(target.cluster).services
+    shipped: list[Shipped] = []
+    services = clusters.find(target.cluster).services
+    since = _since(services, target.cluster)
     with tempfile.TemporaryDirectory(prefix="raydp-logs-") as name:
-        folder = Path(name)
+        folder, scratch = Path(name) / "run", Path(name) / "pieces"
+        folder.mkdir()
         if ray is None:
-            missing.append("Ray's logs: the head does not answer")
+            found = fetch_shipped(client, target.stage, target.cluster, since, submission_ids, scratch, folder, missing)
+            if not services and not found:
+                raise not_found(target.cluster)
+            rest = ", so there is only what its nodes had shipped" if found else ""
+            missing.append(f"Ray's logs: the head does not answer{rest}")
         else:
-            _driver_logs(ray, submission_ids, folder, missing)
-            _executor_logs(ray, folder / "executors", missing)
+            stage = clusters.in_scope(target.stage)
+            by_nodes = _by_nodes(ray, stage, target.folder, submission_ids, since, missing, progress)
+            if by_nodes is None:
+                fetch_drivers(ray, submission_ids, folder, missing)
+                fetch_executors(ray, folder / "executors", missing)
+            else:
+                shipped = by_nodes
+                _check_arrival(client, target, shipped, missing, sleep)
             if (
                 service_name(target.cluster, PROMETHEUS) in {state.service.name for state in services}
                 and submission_ids
             ):
                 _metrics(ray, submission_ids, folder / "metrics.parquet", missing, progress)
-        _container_logs(client, services, folder / "containers", missing)
+        fetch_containers(client, services, folder / "containers", missing)
         if missing:
-            (folder / "missing.txt").write_text("\n".join(missing) + "\n")
-        for source in sorted({path.parent for path in folder.rglob("*") if path.is_file()}):
-            relative = source.relative_to(folder).as_posix()
-            files = [path for path in source.iterdir() if path.is_file()]
-            # PUT takes no glob that matches a folder.
-            whole = len(files) == len(list(source.iterdir()))
-            for each in [source / "*"] if whole else files:
-                client.stages.put(each, target.path if relative == "." else f"{target.path}/{relative}")
-            progress(f"exported {len(files)} files to {target.path}/{'' if relative == '.' else relative}")
-    return Exported(tuple(file.name for file in client.stages.files(f"{target.path}/")), tuple(missing))
+            (folder / MISSING).write_text("\n".join(missing) + "\n")
+        (folder / CHECKSUMS).write_text(_checksums(folder, shipped))
+        _put(client, folder, target, progress)
+    files = [file.name for file in client.stages.files(f"{target.path}/")]
+    if not missing and (stale := [file for file in files if file.endswith(f"{target.folder}/{MISSING}")]):
+        client.stages.remove(f"{target.path}/{MISSING}")  # an earlier export of this run lacked something
+        files.remove(stale[0])
+    return Exported(tuple(files), tuple(missing))
 
 
-def _driver_logs(ray: RayLogs, submission_ids: Sequence[str], folder: Path, missing: list[str]) -> None:
-    for index, submission_id in enumerate(submission_ids):
-        name = "driver.log" if index == 0 else f"driver-{safe_part(submission_id)}.log"
-        try:
-            with (folder / name).open("wb") as sink:
-                sink.writelines(ray.logs(submission_id))
-        except Exception as error:
-            missing.append(f"driver of {submission_id}: {error}")
+def _since(services: Sequence[ServiceState], cluster: str) -> float:
+    """When the cluster began, seconds since 1970; what was shipped before is of another one of this name."""
+    head = service_name(cluster, HEAD)
+    for state in services:
+        if state.service.name == head and state.service.created_on is not None:
+            return state.service.created_on.timestamp()
+    return 0.0
 
 
-def _executor_logs(ray: RayLogs, folder: Path, missing: list[str]) -> None:
+def _by_nodes(
+    ray: RayLogs,
+    stage: str,
+    folder: str,
+    submission_ids: Sequence[str],
+    since: float,
+    missing: list[str],
+    progress: Progress,
+) -> list[Shipped] | None:
+    """Have the nodes export; None where they cannot."""
+    order = {
+        "token": uuid.uuid4().hex, "stage": f"@{stage}", "folder": folder, "jobs": list(submission_ids), "since": since,
+    }  # fmt: skip
+    began = time.monotonic()
     try:
-        found = [(node, file) for node, file in ray.node_logs() if EXECUTOR_LOGS.match(file)]
+        answer = ray.export_logs(order)
     except Exception as error:
-        missing.append(f"executors: {error}")
-        return
-    for node, file in found:
-        target = folder / safe_part(node) / safe_part(file)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with target.open("wb") as sink:
-                sink.writelines(ray.read_log(node, file))
-        except Exception as error:
-            missing.append(f"{file} of {node}: {error}")
-        if not target.stat().st_size:
-            target.unlink()
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    if answer is None or "files" not in answer:
+        why = "its image is of another version" if answer is None else answer.get("refused") or answer.get("error")
+        progress(f"the nodes cannot export their logs themselves ({why}); they are fetched")
+        return None
+    missing += [str(each) for each in answer["missing"]]
+    found = [Shipped(str(path), int(size), str(md5)) for path, size, md5 in answer["files"]]
+    total, seconds = sum(each.size for each in found), time.monotonic() - began
+    progress(f"the nodes exported {len(found):,} files, {total:,} bytes, in {seconds:.1f} s")
+    return found
+
+
+def _check_arrival(
+    client: SpcsClient,
+    target: LogTarget,
+    shipped: Sequence[Shipped],
+    missing: list[str],
+    sleep: Callable[[float], None],
+) -> None:
+    """See that the stage has what the nodes wrote to its mount, byte for byte as far as it tells."""
+    pause = 1.0
+    for wait in (*[pause] * int(ARRIVAL_SECONDS / pause), 0.0):
+        listed = {file.path: file for file in client.stages.files(f"{target.path}/")} if shipped else {}
+        lacking = [each for each in shipped if not each.is_there(listed.get(f"{target.folder}/{each.path}"))]
+        if not lacking:
+            return
+        if wait:
+            sleep(wait)
+    missing += [f"{each.path}: the stage does not show the {each.size:,} bytes that its node wrote" for each in lacking]
+
+
+def _checksums(folder: Path, shipped: Sequence[Shipped]) -> str:
+    sums = {each.path: each.md5 for each in shipped}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+            sums[path.relative_to(folder).as_posix()] = digest.hexdigest()
+    return "".join(f"{md5}  {path}\n" for path, md5 in sorted(sums.items()))
+
+
+def _put(client: SpcsClient, folder: Path, target: LogTarget, progress: Progress) -> None:
+    for source in sorted({path.parent for path in folder.rglob("*") if path.is_file()}):
+        relative = source.relative_to(folder).as_posix()
+        files = [path for path in source.iterdir() if path.is_file()]
+        # PUT takes no glob that matches a folder.
+        whole = len(files) == len(list(source.iterdir()))
+        for each in [source / "*"] if whole else files:
+            client.stages.put(each, target.path if relative == "." else f"{target.path}/{relative}")
+        progress(f"exported {len(files)} files to {target.path}/{'' if relative == '.' else relative}")
 
 
 def _metrics(ray: RayLogs, submission_ids: Sequence[str], file: Path, missing: list[str], progress: Progress) -> None:
@@ -161,24 +257,8 @@ def _metrics(ray: RayLogs, submission_ids: Sequence[str], file: Path, missing: l
         start, end = time_range([ray.info(each) for each in submission_ids], time.time())
         rows = write_snapshot(ray, start, end, file)
     except Exception as error:
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            file.unlink()
         missing.append(f"metrics: {error}")
     else:
         progress(f"{rows:,} values of metrics")
-
-
-def _container_logs(client: SpcsClient, services: Iterable[ServiceState], folder: Path, missing: list[str]) -> None:
-    folder.mkdir()
-    for state in services:
-        service = state.service
-        full = f"{service.database_name}.{service.schema_name}.{service.name}"
-        for container in client.services.containers(full):
-            name = f"{service.name}-{container.instance_id}-{container.container_name}.log"
-            try:
-                text = client.services.logs(
-                    full, container.instance_id, container.container_name, lines=CONTAINER_LINES
-                )
-            except SpcsError as error:
-                missing.append(f"container {name}: {error}")
-            else:
-                (folder / safe_part(name)).write_text(text + "\n")

@@ -110,6 +110,11 @@ def marks(new: Mapping[str, int], wanted: Iterable[str]) -> Call[dict[str, int]]
     return Call("POST", "/marks", lambda found: {str(name): int(at) for name, at in found.items()}, body, files=True)
 
 
+def export_logs(order: Mapping[str, Any]) -> Call[dict[str, Any]]:
+    """An order to bring logs to the stage, and how far it is; a head that knows no such order answers 404."""
+    return Call("POST", "/exports", dict, dict(order), files=True)
+
+
 def result(submission_id: str) -> Call[Any]:
     """A job's result."""
     return Call("GET", f"/results/{submission_id}", lambda found: found, files=True)

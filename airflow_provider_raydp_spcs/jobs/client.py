@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -20,9 +21,11 @@ from airflow_provider_raydp_spcs.jobs.errors import (
 )
 from airflow_provider_raydp_spcs.jobs.replies import check
 from airflow_provider_raydp_spcs.jobs.submission import HeadAddress, JobInfo, JobRequest, LogPiece
+from airflow_provider_raydp_spcs.patience import Patience
 from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens
 
 TIMEOUT_SECONDS: Final = 30.0
+EXPORT_LOOK_SECONDS: Final = 0.3
 T = TypeVar("T")
 
 
@@ -138,6 +141,28 @@ class RayJobsClient:
     def logs(self, submission_id: str) -> Iterator[bytes]:
         """The driver's whole log, in pieces."""
         return self._stream(f"{self.address.files}/logs/{submission_id}", {}, f"the log of {submission_id}")
+
+    def export_logs(
+        self, order: Mapping[str, Any], *, sleep: Callable[[float], None] = time.sleep
+    ) -> dict[str, Any] | None:
+        """Have the nodes bring their logs to the stage, and wait until they have; see ``node.log_gathering``.
+
+        :returns: their answer; None where the head knows no such order.
+        :raises RayUnreachableError: it was silent for too long.
+        """
+        patience = Patience()
+        while True:
+            try:
+                answer = self.call(calls.export_logs(order))
+            except JobNotFoundError:
+                return None
+            except RayUnreachableError as error:
+                sleep(patience.bear(error))
+                continue
+            if answer["done"]:
+                return answer
+            patience.answered()
+            sleep(EXPORT_LOOK_SECONDS)
 
     def nodes(self) -> list[dict[str, Any]]:
         """The nodes, as Ray's state API tells of them."""
