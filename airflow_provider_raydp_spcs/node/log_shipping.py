@@ -115,7 +115,7 @@ class LogShipping:
             return
         complaint = errors[0] if errors else ""
         if complaint != self._complaint:
-            self._say(f"logs are not shipped: {complaint}; trying again" if complaint else "logs are shipped again")
+            self._say(_told(complaint) if complaint else "logs are shipped again")
         self._complaint = complaint
 
     def _known(self, file: LogFile) -> _Shipped | None:
@@ -156,6 +156,13 @@ class LogShipping:
             with writing(self._folder / LAST_SEEN) as sink:
                 sink.write(now.isoformat(timespec="seconds").encode())
             self._seen = now
+
+
+def _told(complaint: str) -> str:
+    return (
+        f"logs are not shipped: {complaint}; trying again. Where the stage is read-only: GRANT READ, WRITE ON STAGE "
+        "<logs stage> TO ROLE <the cluster's role>"
+    )
 
 
 def next_piece(name: str, pieces: Sequence[Piece], size: int) -> tuple[Piece, list[Piece]]:

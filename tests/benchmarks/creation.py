@@ -74,15 +74,18 @@ def main() -> int:
     ours: list[float] = []
     slowest: list[float] = []
     one_by_one: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, light_snowflake(Path(folder), PROVISIONING) as environment:
-        with connect(environment) as connection:
-            clusters = Clusters(client_of(connection))
-            for number in range(ROUNDS):
-                ours.append(whole(clusters, f"WHOLE{number}"))
-                took = parts(clusters, f"PARTS{number}")
-                slowest.append(max(took))
-                one_by_one.append(sum(took))
-                print(f"round {number}: together {ours[-1]:.1f} s; alone {', '.join(f'{each:.1f}' for each in took)} s")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        light_snowflake(Path(folder), PROVISIONING) as environment,
+        connect(environment) as connection,
+    ):
+        clusters = Clusters(client_of(connection))
+        for number in range(ROUNDS):
+            ours.append(whole(clusters, f"WHOLE{number}"))
+            took = parts(clusters, f"PARTS{number}")
+            slowest.append(max(took))
+            one_by_one.append(sum(took))
+            print(f"round {number}: together {ours[-1]:.1f} s; alone {', '.join(f'{each:.1f}' for each in took)} s")
     ratios = [mine / least for mine, least in zip(ours, slowest, strict=True)]
     shown = [
         Figure("three services together", statistics.median(ours), "s"),

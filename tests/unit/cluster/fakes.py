@@ -176,6 +176,10 @@ class FakeStages:
         prefix = path.removeprefix("@")
         return [StageFile(name, len(text), "") for name, text in self.files_there.items() if name.startswith(prefix)]
 
+    def remove(self, path: str) -> None:
+        for name in [name for name in self.files_there if name.startswith(path.removeprefix("@"))]:
+            del self.files_there[name]
+
 
 class FakeLeases:
     """Leases in memory; nobody dies here, so none expires."""

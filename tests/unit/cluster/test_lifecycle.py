@@ -22,7 +22,6 @@ from airflow_provider_raydp_spcs.cluster.errors import (
     WorkerGroupNotFoundError,
 )
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
-from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs, safe_part
 from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.spcs.errors import CapacityError
 from airflow_provider_raydp_spcs.spcs.service_info import ContainerStatus, ServiceStatus
@@ -270,50 +269,3 @@ def test_the_blueprint_is_what_was_asked_for() -> None:
     assert "notebook" in [each.name for each in drawn.services[0].specification.endpoints]
     for service in drawn.services:
         assert ServiceSpecification.from_yaml(service.specification.to_yaml()) == service.specification
-
-
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [
-        ("scheduled__2013-01-01T00:00:00+00:00", "scheduled__2013-01-01T00_00_00_00_00"),
-        ("../..", "_"),
-        ("", "_"),
-        ("a/b'c", "a_b_c"),
-    ],
-)
-def test_run_ids_become_parts_of_paths(text: str, safe: str) -> None:
-    assert safe_part(text) == safe
-
-
-class FakeRay:
-    def logs(self, submission_id: str) -> Any:
-        yield f"log of {submission_id}\n".encode()
-
-    def node_logs(self) -> list[tuple[str, str]]:
-        return [("10.0.0.1", "raydp-java-worker-03-1.log"), ("10.0.0.1", "raylet.out"), ("10.0.0.2", "worker-a-1.err")]
-
-    def read_log(self, node: str, file: str) -> Any:
-        if file.endswith(".err"):
-            raise OSError("gone")
-        yield f"{node} {file}".encode()
-
-
-def test_logs_are_exported_and_what_is_missing_is_told(client: FakeClient, clusters: Clusters) -> None:
-    clusters.create(CONFIG)
-    target = LogTarget("RAYDPLOGS", "c", "dag", "run:1", "task", 2)
-    exported = export_logs(client, clusters, target, ["j1"], FakeRay())  # type: ignore[arg-type]
-    base = "RAYDPLOGS/C/dag/run_1/task/2"
-    files = client.stages.files_there
-    assert files[f"{base}/driver.log"] == "log of j1\n"
-    assert files[f"{base}/executors/10.0.0.1/raydp-java-worker-03-1.log"] == "10.0.0.1 raydp-java-worker-03-1.log"
-    assert f"{base}/containers/C_HEAD-0-raydp.log" in files
-    assert files[f"{base}/missing.txt"] == "worker-a-1.err of 10.0.0.2: gone\n"
-    assert exported.missing == ("worker-a-1.err of 10.0.0.2: gone",)
-    assert len(exported.files) == 5
-
-
-def test_without_ray_the_containers_logs_are_exported(client: FakeClient, clusters: Clusters) -> None:
-    clusters.create(CONFIG)
-    exported = export_logs(client, clusters, LogTarget("L", "C", "d", "r", "t", 1), ["j"], None)  # type: ignore[arg-type]
-    names = {name.rpartition("/")[2] for name in exported.files}
-    assert names == {"missing.txt", "C_HEAD-0-raydp.log", "C_WORKER-0-raydp.log"}

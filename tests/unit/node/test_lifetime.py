@@ -130,7 +130,7 @@ def test_an_old_cluster_is_dropped_though_a_job_runs() -> None:
     assert not world.look_at(3599)
     assert world.look_at(3600)
     assert world.client.calls == [
-        "drop service C_WORKER", "stop all C_WORKER_POOL", "drop pool C_WORKER_POOL", "drop service C_HEAD",
+        "drop service C_WORKER", "drop pool C_WORKER_POOL", "drop service C_HEAD",
     ]  # fmt: skip
     assert world.log[0] == "lifetime: drop cluster C, for it is 3600 s old, and max_life_seconds is 3600"
     assert world.log[-1].endswith("left to the reaper")
