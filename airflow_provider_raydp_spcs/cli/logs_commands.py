@@ -10,6 +10,7 @@ import typer
 
 from airflow_provider_raydp_spcs.cli.completion import complete_clusters
 from airflow_provider_raydp_spcs.cli.connections import Scope, connected
+from airflow_provider_raydp_spcs.cli.durations import seconds
 from airflow_provider_raydp_spcs.cli.exit_codes import NotFoundError
 from airflow_provider_raydp_spcs.cli.output import answer, say, table_of
 from airflow_provider_raydp_spcs.cli.progress import bar
@@ -35,7 +36,10 @@ def export(
     run: Annotated[str | None, typer.Option(help="Name of the folder. Default: the time.")] = None,
     stage: Stage = "RAYDPLOGS",
 ) -> None:
-    """Put the logs of drivers, executors and containers below @STAGE/CLUSTER/cli/RUN/."""
+    """Put the logs of drivers, executors and containers below @STAGE/CLUSTER/cli/RUN/.
+
+    Of a cluster that is gone, or whose head does not answer, it is what the nodes had shipped while they ran.
+    """
     from airflow_provider_raydp_spcs.cluster.logs import LogTarget, export_logs
 
     folder = run or dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
@@ -67,6 +71,38 @@ def ls(scope: Scope, path: Place = "", *, stage: Stage = "RAYDPLOGS") -> None:
     answer(
         {"stage": stage, "files": [{"path": each.path, "size": each.size, "md5": each.md5} for each in found]},
         lambda: table_of(("PATH", "BYTES"), rows, right=("BYTES",)) if rows else f"There is nothing at @{stage}/{path}",
+    )
+
+
+@app.command()
+@connected
+def prune(
+    scope: Scope,
+    cluster: Annotated[
+        str | None, typer.Argument(metavar="CLUSTER", help="Name of a cluster. Default: all.", show_default=False)
+    ] = None,
+    *,
+    keep: Annotated[str, typer.Option(help="How long to keep it after it was shipped last, such as 12h or 7d.")] = "7d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+    stage: Stage = "RAYDPLOGS",
+) -> None:
+    """Remove what nodes shipped while they ran, from @STAGE/live/. Exported logs stay."""
+    from airflow_provider_raydp_spcs.cluster.live_logs import remove_old
+
+    length = dt.timedelta(seconds=seconds(keep, "--keep") or 0)
+    with scope.open() as snowflake, bar("old logs") as shown:
+        now = dt.datetime.now(dt.UTC)
+        found = remove_old(
+            snowflake.client, stage, length, now, cluster=cluster, only_tell=dry_run, progress=shown.tell
+        )
+    value = {
+        "removed": not dry_run,
+        "nodes": [{"path": each.path, "bytes": each.size, "last": each.last.isoformat()} for each in found],
+    }
+    rows = [(each.path, f"{each.size:,}", each.last.isoformat(timespec="seconds")) for each in found]
+    answer(
+        value,
+        lambda: table_of(("PATH", "BYTES", "LAST"), rows, right=("BYTES",)) if rows else "There is nothing so old.",
     )
 
 

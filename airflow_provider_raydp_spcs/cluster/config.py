@@ -194,7 +194,7 @@ class ClusterConfig:
     :param image_repository: its name, in the same schema unless qualified.
     :param image_tag: version of the images.
     :param artifacts_stage: stage with code and dependencies, mounted into every container.
-    :param logs_stage: stage for the logs.
+    :param logs_stage: stage for the logs, mounted into every node, which ships its own there.
     :param query_warehouse: warehouse of the services' own queries.
     :param external_access_integrations: through which containers reach hosts outside.
     :param monitoring: run Prometheus and Grafana beside the head; True, False and a mapping are understood as well.

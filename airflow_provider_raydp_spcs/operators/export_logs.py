@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 class ExportRayDPLogsOperator(RayDPOperator):
     """Puts the logs of driver, executors and containers below ``@RAYDPLOGS/<cluster>/<dag>/<run>/<task>/<try>/``.
 
+    Every node sends its own straight to the stage, with their MD5 in ``checksums.md5``; what nodes that died had shipped
+    while they ran comes with them, also where the whole cluster is gone.
+
     Task and try are those of the submit task; a mapped task's index stands behind its name. Runs whatever became of the
     job; use it ``as_teardown`` so that its own success does not make a failed run look well.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from airflow_provider_raydp_spcs.spcs.session import Row
@@ -38,3 +39,12 @@ def moment(row: Row, column: str) -> datetime | None:
     if not isinstance(value, datetime):
         return None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def mail_date(row: Row, column: str) -> datetime | None:
+    """A time that is written as in mail, ``Tue, 24 Nov 2026 02:11:38 GMT``; None for NULL and anything else."""
+    try:
+        found = parsedate_to_datetime(text(row, column))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,15 @@ from airflow_provider_raydp_spcs.spcs.session import Row, Session
 
 @dataclass(frozen=True)
 class StageFile:
-    """One row of LIST: ``name`` is ``<stage in lower case>/<path>``, ``size`` bytes."""
+    """One row of LIST: ``name`` is ``<stage in lower case>/<path>``, ``size`` bytes.
+
+    :param modified: when it was written, with time zone; None where that is not told.
+    """
 
     name: str
     size: int
     md5: str
+    modified: dt.datetime | None = None
 
     @property
     def path(self) -> str:
@@ -90,7 +95,15 @@ class Stages:
         """The files whose path starts with the given one."""
         matching = f" PATTERN = {sql.literal(pattern)}" if pattern else ""
         found = self._session.execute(f"LIST {sql.stage_path(path)}{matching}")
-        return [StageFile(rows.text(row, "name"), rows.number(row, "size"), rows.text(row, "md5")) for row in found]
+        return [
+            StageFile(
+                rows.text(row, "name"),
+                rows.number(row, "size"),
+                rows.text(row, "md5"),
+                rows.mail_date(row, "last_modified"),
+            )
+            for row in found
+        ]
 
     def remove(self, path: str, *, pattern: str | None = None) -> list[str]:
         """Remove the files whose path starts with the given one; answer their names."""

@@ -167,6 +167,21 @@ def test_logs_are_exported_listed_and_fetched(snowflake: FakeSnowflake, head: Fa
     run("logs", "export", "nowhere", code=ExitCode.NOT_FOUND)
 
 
+def test_old_logs_of_nodes_are_removed(snowflake: FakeSnowflake, head: FakeHead) -> None:
+    del head
+    there = snowflake.stages.files_there
+    old, kept = "RAYDPLOGS/live/C/10.0.0.1_20200101T000000Z/f.part-0-1", "RAYDPLOGS/C/dag/run/task/1/driver.log"
+    there |= {old: "x", kept: "x"}
+    told = ask("logs", "prune", "--dry-run")
+    assert [each["path"] for each in told["nodes"]] == ["live/C/10.0.0.1_20200101T000000Z"]
+    assert told["removed"] is False
+    assert old in there
+    assert "live/C/10.0.0.1_20200101T000000Z" in run("logs", "prune", "c", "--keep", "2d").out
+    assert (old in there, kept in there) == (False, True)
+    assert "nothing so old" in run("logs", "prune").out
+    assert "--keep" in run("logs", "prune", "--keep", "soon", code=ExitCode.USAGE).err
+
+
 def test_what_cannot_be_exported_is_told(snowflake: FakeSnowflake, head: FakeHead) -> None:
     suspend(snowflake.clusters(), "C")
     head.silent = 1000

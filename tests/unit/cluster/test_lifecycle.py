@@ -240,7 +240,7 @@ def test_every_pinned_port_is_declared() -> None:
     wanted = {
         ports.GCS, ports.DASHBOARD, ports.RAY_CLIENT, ports.OBJECT_MANAGER, ports.NODE_MANAGER, ports.RUNTIME_ENV_AGENT,
         ports.DASHBOARD_AGENT_GRPC, ports.DASHBOARD_AGENT_LISTEN, ports.METRICS_EXPORT,
-        ports.AUTOSCALER_METRICS, ports.DASHBOARD_METRICS,
+        ports.AUTOSCALER_METRICS, ports.DASHBOARD_METRICS, ports.LOGS,
     }  # fmt: skip
     assert wanted <= single
     for first, last in (
@@ -266,6 +266,9 @@ def test_the_blueprint_is_what_was_asked_for() -> None:
     assert (gpu.requests.gpus, gpu.limits.gpus, gpu.env["RAYDP_RESOURCES"]) == (1, 1, '{"custom_worker": 1.0}')
     assert gpu.image == f"/db/sc/repo/raydp_custom_worker:{config.image_tag}"
     assert gpu.env["RAYDP_HEAD_ADDRESS"] == "c-head:6379"
+    assert (gpu.env["RAYDP_LOGS_DIR"], gpu.env["RAYDP_LOGS_STAGE"]) == ("/raydp/logs", "@D.S.RAYDPLOGS")
+    stages = {each.name: each.stage for each in drawn.services[2].specification.volumes if each.source == "stage"}
+    assert stages == {"artifacts": "@D.S.RAYDP_ARTIFACTS", "logs": "@D.S.RAYDPLOGS"}
     assert "notebook" in [each.name for each in drawn.services[0].specification.endpoints]
     for service in drawn.services:
         assert ServiceSpecification.from_yaml(service.specification.to_yaml()) == service.specification
