@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-exchange bench-results constraints wheel clean
+.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-exchange bench-nodes bench-results constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
@@ -28,7 +28,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: bench-import bench-statements bench-noop bench-deferred bench-exchange bench-demo bench-results  ## every figure, and one table of them
+bench: bench-import bench-statements bench-noop bench-deferred bench-exchange bench-nodes bench-demo bench-results  ## every figure, and one table of them
 
 bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
 	$(BIN)/python -m tests.benchmarks.demo_figures
@@ -47,6 +47,9 @@ bench-deferred: $(VENV)/.installed-dev  ## a thousand deferred jobs in one trigg
 
 bench-exchange: $(VENV)/.installed-dev  ## rows between Ray and Spark, beside RayDP's own ways
 	$(BIN)/python -m tests.benchmarks.exchange
+
+bench-nodes: $(VENV)/.installed-dev  ## what a cluster costs by the number of its nodes
+	$(BIN)/python -m tests.benchmarks.nodes
 
 bench-results: $(VENV)/.installed-dev  ## one table, one JSON file and one plot of what the others wrote into bench/
 	$(BIN)/python -m tests.benchmarks.results

@@ -69,12 +69,13 @@ def to_spark(
 def _read(spark: SparkSession, streams: list[ray.ObjectRef], schema: pa.Schema, size: int) -> DataFrame:
     """RayDP's reader over the streams, which are kept for it."""
     from pyspark.sql import DataFrame
-    from raydp.spark.dataset import get_locations
+    from ray._private.worker import global_worker
 
     context = spark.sparkContext
     jvm: Any = context._jvm
     identifiers = [stream.binary() for stream in streams]
-    reader = jvm.org.apache.spark.rdd.RayDatasetRDD(context._jsc, identifiers, get_locations(streams))
+    owners = [global_worker.core_worker.get_owner_address(stream) for stream in streams]
+    reader = jvm.org.apache.spark.rdd.RayDatasetRDD(context._jsc, identifiers, owners)
     frame = jvm.org.apache.spark.sql.raydp.ObjectStoreReader.RayDatasetToDataFrame(
         spark._jsparkSession, reader, spark_schema_of(schema).json()
     )

@@ -29,8 +29,16 @@ class Partitions:
         self._jvm: Any = self._context._jvm
         self._schema = to_arrow_schema(frame.schema)
         self._writer = self._jvm.org.apache.spark.sql.raydp.ObjectStoreWriter
+        self._have_agent()
         level = self._context._getJavaStorageLevel(StorageLevel.MEMORY_AND_DISK)
         self._info = self._writer.prepareRecoverableRDD(frame._jdf, level)
+
+    def _have_agent(self) -> None:
+        """Executors ask an agent in the driver to cache a partition again that was lost; RayDP's own start makes one."""
+        if not self._writer.driverAgentUrl():
+            agent = self._jvm.org.apache.spark.deploy.raydp.RayDPDriverAgent()
+            getattr(self._writer, "driverAgent_$eq")(agent)
+            getattr(self._writer, "driverAgentUrl_$eq")(agent.getDriverAgentEndpointUrl())
 
     def __len__(self) -> int:
         return int(self._info.numPartitions())

@@ -77,23 +77,24 @@ def record(
     *,
     goal: float | None = None,
     per: str = "rows",
-) -> float:
+) -> float | None:
     """Print a figure beside its peer's and write it to ``bench/<name>.json``; answer the median of the pairs' ratios.
 
     :param name: of the file: letters, digits and dashes.
-    :param peer: what was measured beside ours, as it is called in the table.
+    :param peer: what was measured beside ours, as it is called in the table; empty where there is none, and no ratio.
     :param ours: measured, pair by pair with ``stock``.
     :param size: where the same is measured at several sizes; each keeps its latest.
     :param goal: of the ratio ours ÷ stock, which is not to be exceeded. More is never the better: hand over times or bytes.
     :param per: what ``size`` counts.
     """
-    ratios = [mine / theirs for mine, theirs in zip(ours, stock, strict=True)]
+    ratios = [mine / theirs for mine, theirs in zip(ours, stock, strict=True)] if peer else []
+    ratio = statistics.median(ratios) if peer else None
     entry = {
         "size": size,
         "goal": goal,
         "ours": list(ours),
         "stock": list(stock),
-        "ratio": statistics.median(ratios),
+        "ratio": ratio,
         "ratios": ratios,
         "machine": machine_facts(),
     }
@@ -104,13 +105,11 @@ def record(
     FOLDER.mkdir(exist_ok=True)
     figure = {"name": name, "peer": peer, "unit": unit, "per": per, "entries": entries}
     file.write_text(json.dumps(figure, indent=2) + "\n")
+    beside = f", {peer} {spread(stock)} {unit}, ratio {spread(ratios)}" if peer else ""
     at = "" if size is None else f" at {size:,.0f} {per}"
     meant = "" if goal is None else f" (meant: ≤ {goal:g})"
-    print(
-        f"{name}{at}: ours {spread(ours)} {unit}, {peer} {spread(stock)} {unit}, ratio {spread(ratios)}{meant}",
-        flush=True,
-    )
-    return statistics.median(ratios)
+    print(f"{name}{at}: ours {spread(ours)} {unit}{beside}{meant}", flush=True)
+    return ratio
 
 
 def spread(values: Sequence[float]) -> str:

@@ -34,9 +34,10 @@ def table(figures: Iterable[dict[str, Any]]) -> str:
             size = "" if entry["size"] is None else f"{entry['size']:,.0f} {figure['per']}"
             goal = entry["goal"]
             meant = "" if goal is None else f"≤ {goal:g}" + (" **missed**" if entry["ratio"] > goal else "")
+            theirs = f"{spread(entry['stock'])} {figure['unit']}" if entry["stock"] else ""
             cells = (
-                figure["name"], size, f"{spread(entry['ours'])} {figure['unit']}", f"{spread(entry['stock'])} {figure['unit']}",
-                figure["peer"], spread(entry["ratios"]), meant,
+                figure["name"], size, f"{spread(entry['ours'])} {figure['unit']}", theirs,
+                figure["peer"], spread(entry["ratios"]) if entry["ratios"] else "", meant,
             )  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -69,6 +70,8 @@ def plot(figures: Iterable[dict[str, Any]], file: Path) -> bool:
     for axes, figure in zip(sheet.subplots(rows, columns, squeeze=False).flat, many, strict=False):
         sizes = [entry["size"] for entry in figure["entries"]]
         for whose, name, style in (("stock", figure["peer"], "o--"), ("ours", "ours", "o-")):
+            if not name:
+                continue
             axes.plot(sizes, [statistics.median(entry[whose]) for entry in figure["entries"]], style, label=name)
         axes.set(xscale="log", yscale="log", title=figure["name"], xlabel=figure["per"], ylabel=figure["unit"])
         axes.grid(visible=True, which="major", alpha=0.3)
