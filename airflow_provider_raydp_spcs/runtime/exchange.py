@@ -94,7 +94,7 @@ def to_ray(frame: DataFrame) -> Dataset:
     """
     check_for_ray(json.loads(frame._jdf.schema().json()))
     partitions = Partitions(frame)
-    if partitions.is_larger_than(SMALL_BYTES):
+    if partitions.size > SMALL_BYTES:
         return partitions.dataset()
     try:
         table = partitions.collected()

@@ -7,10 +7,13 @@ executors run. Its tasks that ask stay unused: they need CPUs to tell the sizes,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import ray
+
+from airflow_provider_raydp_spcs.runtime.exchange_streams import in_turn
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -43,19 +46,23 @@ class Partitions:
     def __len__(self) -> int:
         return int(self._info.numPartitions())
 
-    def is_larger_than(self, limit: int) -> bool:
-        """Whether the cached batches have more bytes."""
+    @cached_property
+    def _cached(self) -> list[tuple[int, str]]:
+        """Bytes of each partition's batches, and the address of the executor that has them."""
         master = self._context._jsc.sc().env().blockManager().master()
-        size = 0
+        found = []
         for partition in range(len(self)):
             block = self._jvm.org.apache.spark.storage.RDDBlockId(self._info.rddId(), partition)
-            states = master.getBlockStatus(block, False).values().toSeq()
-            size += max(
-                (states.apply(i).memSize() + states.apply(i).diskSize() for i in range(states.size())), default=0
-            )
-            if size > limit:
-                return True
-        return False
+            held = master.getBlockStatus(block, False).toSeq()
+            state = held.apply(0) if held.size() else None
+            size = state._2().memSize() + state._2().diskSize() if state else 0
+            found.append((size, str(state._1().host()) if state else ""))
+        return found
+
+    @property
+    def size(self) -> int:
+        """Bytes of all cached batches."""
+        return sum(size for size, _ in self._cached)
 
     def collected(self) -> pa.Table:
         """All rows in this process."""
@@ -77,13 +84,19 @@ class Partitions:
 
         After the loss of a node Ray fetches its blocks again, from Spark's cache, while the session lasts.
         """
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
         fetch = ray.remote(num_cpus=0, max_retries=-1, num_returns=2)(_fetch)
-        locations = list(self._info.locations())
+        nodes = {node["NodeManagerAddress"]: node["NodeID"] for node in ray.nodes() if node["Alive"]}
         rdd, schema, agent = self._info.rddId(), self._info.schemaJson(), self._info.driverAgentUrl()
-        pairs = [
-            fetch.remote(f"raydp-executor-{executor}", rdd, partition, schema, agent, self._schema)
-            for partition, executor in enumerate(locations)
-        ]
+        starts = []
+        for partition, executor in enumerate(self._info.locations()):
+            # Beside the executor: Ray would run what needs no CPU here, and all rows would come through the driver's node.
+            node = nodes.get(self._cached[partition][1])
+            task = fetch.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True)) if node else fetch
+            name = f"raydp-executor-{executor}"
+            starts.append(partial(task.remote, name, rdd, partition, schema, agent, self._schema))
+        pairs = list(in_turn(starts))
         return _dataset([table for table, _ in pairs], ray.get([metadata for _, metadata in pairs])).materialize()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -77,8 +78,9 @@ def _blocks_of_dataset(dataset: Any) -> Blocks:
 def _sizes(refs: Sequence[ray.ObjectRef]) -> list[int]:
     from ray.experimental import get_object_locations
 
-    ray.wait(list(refs), num_returns=len(refs), fetch_local=False)  # the size of what is yet to come is unknown
-    known = get_object_locations(list(refs))
+    each = list(dict.fromkeys(refs))
+    ray.wait(each, num_returns=len(each), fetch_local=False)  # the size of what is yet to come is unknown
+    known = get_object_locations(each)
     return [int(known.get(ref, {}).get("object_size") or 0) for ref in refs]
 
 
@@ -144,16 +146,33 @@ def cut_by_tasks(blocks: Blocks, rows_per_batch: int) -> tuple[pa.Schema, list[r
     sizes = [*blocks.sizes, *(table.nbytes for table in blocks.tables)]
     ask = ray.remote(num_cpus=0, max_retries=-1)(_schema)
     make = ray.remote(num_cpus=0, max_retries=-1)(_streams_of_block)
-    schema = common(got([ask.remote(ref) for ref in refs]))
-    streams: list[ray.ObjectRef] = []
-    ends = []
+    schema = common(got([last for (last,) in in_turn([partial(_only, ask, ref) for ref in refs])]))
+    starts = []
     for ref, size in zip(refs, sizes, strict=True):
         parts = max(1, -(-size // STREAM_BYTES))
-        *some, end = make.options(num_returns=parts + 1).remote(ref, schema, parts, rows_per_batch)
-        streams += some
-        ends.append(end)
-    got(ends)
-    return schema, streams
+        starts.append(partial(make.options(num_returns=parts + 1).remote, ref, schema, parts, rows_per_batch))
+    made = list(in_turn(starts))
+    got([end for *_, end in made])
+    return schema, [stream for *streams, _ in made for stream in streams]
+
+
+def _only(task: Any, block: ray.ObjectRef) -> list[ray.ObjectRef]:
+    return [task.remote(block)]
+
+
+def in_turn(starts: Sequence[Callable[[], list[ray.ObjectRef]]]) -> Iterator[list[ray.ObjectRef]]:
+    """Start tasks that need no CPU, no more at a time than the cluster has CPUs: Ray itself would start them all at once.
+
+    :param starts: each starts a task and answers its references, of which the last is there when the task is done.
+    """
+    limit = max(2, int(ray.cluster_resources().get("CPU", 0)))
+    running: list[ray.ObjectRef] = []
+    for start in starts:
+        if len(running) >= limit:
+            _, running = ray.wait(running, num_returns=1, fetch_local=False)
+        refs = start()
+        running.append(refs[-1])
+        yield refs
 
 
 def got(refs: list[ray.ObjectRef]) -> list[Any]:

@@ -18,10 +18,10 @@ import psutil
 from airflow_provider_raydp_spcs.node import java
 
 START_SECONDS = 120.0
-PORTS = {
-    "port": 6379, "dashboard-agent-listen-port": 6380, "dashboard-agent-grpc-port": 6381, "runtime-env-agent-port": 6382,
-    "metrics-export-port": 6383, "ray-client-server-port": 6384, "node-manager-port": 6385, "object-manager-port": 6386,
-}  # fmt: skip
+PORTS = (
+    "port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port", "runtime-env-agent-port", "metrics-export-port",
+    "ray-client-server-port", "node-manager-port", "object-manager-port",
+)  # fmt: skip
 MARK = "RAYDP_BENCHMARK"
 """Environment variable by whose value all processes of a run are found; they inherit it from each other."""
 
@@ -63,9 +63,12 @@ def cpu_seconds(mark: str) -> float:
 
 @contextmanager
 def ray_node(cpus: int = 4, store_bytes: int = 10**9) -> Iterator[Node]:
-    """A node with the resource ``worker`` on a loopback address of its own; gone after the block."""
+    """A node with the resource ``worker`` on the loopback; gone after the block."""
     mark = uuid.uuid4()
-    address = "127." + ".".join(str(1 + byte % 254) for byte in mark.bytes[:3])  # so no port can be taken
+    # An address and ports of its own, by chance: some of Ray's parts listen on every address.
+    address = "127." + ".".join(str(1 + byte % 254) for byte in mark.bytes[:3])
+    first = 20_000 + mark.int % 1000 * 10
+    ports = {name: first + number for number, name in enumerate(PORTS)}
     with tempfile.TemporaryDirectory(prefix="rb-", ignore_cleanup_errors=True) as folder:
         home = java.find_java()
         environment = {
@@ -75,12 +78,12 @@ def ray_node(cpus: int = 4, store_bytes: int = 10**9) -> Iterator[Node]:
             "PATH": f"{home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "JDK_JAVA_OPTIONS": java.write_jvm_options(Path(folder)),
             "SPARK_LOCAL_IP": address,
-            "RAY_ADDRESS": f"{address}:{PORTS['port']}",
+            "RAY_ADDRESS": f"{address}:{ports['port']}",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",  # on loopback, for minutes
         }
         options = {
-            **PORTS, "node-ip-address": address, "num-cpus": cpus, "resources": '{"worker": 1}', "temp-dir": folder,
+            **ports, "node-ip-address": address, "num-cpus": cpus, "resources": '{"worker": 1}', "temp-dir": folder,
             "include-dashboard": "false", "object-store-memory": store_bytes,
         }  # fmt: skip
         command = [sys.executable, "-m", "airflow_provider_raydp_spcs.node.ray_start", "start", "--head", "--block"]

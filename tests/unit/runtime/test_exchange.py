@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,14 @@ from pyspark.sql import types
 
 from airflow_provider_raydp_spcs.runtime import held
 from airflow_provider_raydp_spcs.runtime.errors import ExchangeError
-from airflow_provider_raydp_spcs.runtime.exchange_streams import MIN_STREAM_BYTES, Blocks, blocks_of, common, cut
+from airflow_provider_raydp_spcs.runtime.exchange_streams import (
+    MIN_STREAM_BYTES,
+    Blocks,
+    blocks_of,
+    common,
+    cut,
+    in_turn,
+)
 from airflow_provider_raydp_spcs.runtime.exchange_types import check_for_ray, conformed, spark_schema_of, to_spark_form
 from tests.unit.runtime.exchange_tables import NESTED, PLAIN, WIDER, tables
 
@@ -200,3 +208,26 @@ def test_the_jvm_is_asked_to_forget_when_much_is_held() -> None:
     assert held.let_go() == 1
     context.stop()
     assert held.let_go() == 0
+
+
+def test_no_more_tasks_are_started_than_the_cluster_has_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    running: set[str] = set()
+    most = 0
+
+    def start(number: int) -> list[str]:
+        nonlocal most
+        running.add(f"end {number}")
+        most = max(most, len(running))
+        return [f"stream {number}", f"end {number}"]
+
+    def wait(refs: list[str], **_: Any) -> tuple[list[str], list[str]]:
+        running.remove(refs[0])
+        return refs[:1], refs[1:]
+
+    monkeypatch.setattr(ray, "wait", wait)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 3.0})
+    started = list(in_turn([partial(start, number) for number in range(10)]))
+    assert [stream for stream, _ in started] == [f"stream {number}" for number in range(10)]
+    assert most == 3
