@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export constraints wheel clean
+.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
@@ -28,7 +28,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: bench-import bench-statements bench-noop bench-deferred bench-demo  ## every figure in the README
+bench: bench-import bench-statements bench-noop bench-deferred bench-exchange bench-nodes bench-demo bench-results  ## every figure, and one table of them
 
 bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
 	$(BIN)/python -m tests.benchmarks.demo_figures
@@ -50,6 +50,15 @@ bench-creation: $(VENV)/.installed-dev  ## three services at once, beside each o
 
 bench-log-export: $(VENV)/.installed-dev  ## a gigabyte of logs in two thousand files, beside one PUT after another
 	$(BIN)/python -m tests.benchmarks.log_export
+
+bench-exchange: $(VENV)/.installed-dev  ## rows between Ray and Spark, beside RayDP's own ways
+	$(BIN)/python -m tests.benchmarks.exchange
+
+bench-nodes: $(VENV)/.installed-dev  ## what a cluster costs by the number of its nodes
+	$(BIN)/python -m tests.benchmarks.nodes
+
+bench-results: $(VENV)/.installed-dev  ## one table, one JSON file and one plot of what the others wrote into bench/
+	$(BIN)/python -m tests.benchmarks.results
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist

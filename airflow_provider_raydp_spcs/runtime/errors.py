@@ -37,3 +37,7 @@ class ApplicationError(RuntimeRoomError):
 
 class TableError(RuntimeRoomError):
     """A table cannot be read or written as asked."""
+
+
+class ExchangeError(InputError):
+    """Data cannot go from Ray to Spark, or back, as it is; the message names the column and a cast that helps."""

@@ -1,8 +1,9 @@
 """What the operator adds to a job that does nothing.
 
-Run by ``make bench-noop`` (5 minutes). On one cluster, in turn: the job over Ray's REST API alone (submitted, then asked for
-every tenth of a second, the token at hand), the same job by the operator's ``execute`` in this process, and the same job as
-a task of a real Airflow with scheduler and LocalExecutor, from the task's start to its end as Airflow notes them, and beside
+Run by ``make bench-noop`` (6 minutes). On one cluster, in turn: the job over Ray's REST API alone (submitted, then asked for
+every tenth of a second, the token at hand), the same job by the operator's ``execute`` in this process, by the operator of
+astro-provider-ray in an environment of its own, asking as often as it can be told to, and the same job as a task of a real
+Airflow with scheduler and LocalExecutor, from the task's start to its end as Airflow notes them, and beside
 it a task that does nothing, which tells Airflow's own part of that. The job is the same each time: the same file, the same
 command.
 """
@@ -10,6 +11,7 @@ command.
 from __future__ import annotations
 
 import itertools
+import os
 import statistics
 import sys
 import tempfile
@@ -28,14 +30,15 @@ from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.spcs.ingress import session_tokens
-from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.figures import Figure, record, show
+from tests.benchmarks.peers import astro
 from tests.local_snowflake import local_snowflake
 from tests.system.live.real_airflow import RealAirflow
 
 DAGS = Path(__file__).parent / "noop_dags"
 JOB = DAGS / "jobs" / "noop.py"
 NAME = "NOOP"
-REPETITIONS = 8
+REPETITIONS = int(os.environ.get("BENCH_PAIRS", "8"))
 LIMIT_SECONDS = 0.7
 POLL_SECONDS = 0.1
 RAW, OPERATOR, TASK, EMPTY = (
@@ -77,10 +80,14 @@ def main() -> int:
                 clusters.wait_for(NAME, deadline=time.time() + 120, poll=0.5)
                 address = clusters.head_endpoints(NAME)[DASHBOARD]
                 headers = session_tokens(connection).headers()
-                with httpx.Client(base_url=address, headers=headers, verify=environment["SSL_CERT_FILE"]) as ray:
+                with (
+                    httpx.Client(base_url=address, headers=headers, verify=environment["SSL_CERT_FILE"]) as ray,
+                    astro.astro_jobs(address, headers, environment["SSL_CERT_FILE"]) as by_astro,
+                ):
                     ways: list[Callable[[str], dict[str, float]]] = [
                         _by_the_operator,
                         lambda run: _by_rest(ray, run),
+                        lambda run: {astro.NAME: by_astro(_entrypoint(f"astro-{run}"))},
                         lambda run: _by_a_task(airflow, run),
                     ]
                     for turn, way in itertools.product(range(REPETITIONS + 1), ways):
@@ -105,15 +112,21 @@ def main() -> int:
                 Figure("median beyond Ray's REST API", beyond(name, RAW), "s", LIMIT_SECONDS),
                 Figure("… and beyond an empty task", beyond(name, RAW, EMPTY) if name == TASK else None, "s"),
             ]
-            for name in (RAW, OPERATOR, EMPTY, TASK)
+            for name in (RAW, OPERATOR, astro.NAME, EMPTY, TASK)
         },
     )
+    record("noop-job", RAW, took[OPERATOR], took[RAW], "s")
+    record("noop-job-other-provider", astro.NAME, took[OPERATOR], took[astro.NAME], "s")
     return 0
+
+
+def _entrypoint(job: str) -> str:
+    return Application.read(JOB).entrypoint(NAME, job)
 
 
 def _by_rest(ray: httpx.Client, run: str) -> dict[str, float]:
     job = f"raw-{run}"
-    body = {"entrypoint": Application.read(JOB).entrypoint(NAME, job), "submission_id": job}
+    body = {"entrypoint": _entrypoint(job), "submission_id": job}
     began = time.monotonic()
     ray.post("/api/jobs/", json=body).raise_for_status()
     while (status := ray.get(f"/api/jobs/{job}").raise_for_status().json()["status"]) in ("PENDING", "RUNNING"):

@@ -1,0 +1,53 @@
+"""Rows between Ray and Spark, there and back, beside RayDP's own ways.
+
+Run by ``make bench-exchange`` (20 minutes; ``BENCH_ROWS=100000 BENCH_PAIRS=1`` takes two). On one Ray node each way has a
+process and a Spark session of its own, ours and RayDP's in turn; a Dataset of eight blocks is there already, and the
+executors are up. *First* is the first exchange in a session, *again* the second. Seconds end when Spark has read every value
+(a query over all columns), or Ray has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from tests.benchmarks.figures import record
+from tests.benchmarks.one_node import ray_node
+
+SIZES = [int(rows) for rows in os.environ.get("BENCH_ROWS", "10000,100000,1000000,10000000").split(",")]
+PAIRS = int(os.environ.get("BENCH_PAIRS", "3"))
+LARGE = 1_000_000
+"""From here on the goal is to be no slower, and one pair less is measured: they take minutes."""
+STORE_BYTES = 4 * 10**9
+
+
+def main() -> int:
+    with ray_node(store_bytes=STORE_BYTES) as node:
+        for rows in SIZES:
+            found: dict[str, list[dict[str, Any]]] = {"ours": [], "stock": []}
+            for pair in range(PAIRS if rows < LARGE else max(1, PAIRS - 1)):
+                ways = list(found)
+                for way in ways if pair % 2 else reversed(ways):
+                    found[way].append(
+                        json.loads(node.run("tests.benchmarks.exchange_trial", way, str(rows), node.mark))
+                    )
+            _tell(rows, found)
+    return 0
+
+
+def _tell(rows: int, found: dict[str, list[dict[str, Any]]]) -> None:
+    for measured in found["ours"][0]:
+        came = {json.dumps(trial[measured]["came"]) for trials in found.values() for trial in trials}
+        assert len(came) == 1, f"{measured}: not the same rows: {came}"
+        first, small = measured.endswith("first"), rows < LARGE
+        goal = (0.2 if first else None) if small else 1.0
+        name = measured.lower().replace(", ", "-").replace(" ", "-")
+        for key, unit, meant in (("seconds", "s", goal), ("cpu", "CPU s", None)):
+            ours, stock = ([trial[measured][key] for trial in found[way]] for way in ("ours", "stock"))
+            record(f"{name}-{key}", "RayDP", ours, stock, unit, rows, goal=meant)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
