@@ -13,7 +13,7 @@ from airflow_provider_raydp_spcs.runtime.metrics import is_monitored, metrics_se
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.quick_start import QuickStart, hindrance
 from airflow_provider_raydp_spcs.runtime.raydp_bridge import RaydpBridge
-from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize, size_spark, worker_nodes
+from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize, Wish, size_spark, worker_nodes
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,7 +41,8 @@ def spark_session(
     :param executor_cores: task slots of each.
     :param executor_memory_mib: heap of each in MiB.
     :param share: of each node that this session may take, so that several jobs fit beside each other.
-    :param configs: Spark settings that win over those made here.
+    :param configs: Spark settings that win over those made here; ``spark.executor.instances``, ``.cores`` and ``.memory``
+        count as if they were given above.
     :param start_timeout: seconds until the first executor must be there; other sessions may hold the nodes meanwhile.
     :raises SparkSizeError: what is asked for fits on no node.
     :raises SparkStartError: no executor came up in time.
@@ -56,10 +57,11 @@ def spark_session(
         if not ray.is_initialized():
             ray.init(address="auto", log_to_driver=False)
         nodes = worker_nodes(ray.nodes())
-        size = size_spark(nodes, executors=executors, cores=executor_cores, memory_mib=executor_memory_mib, share=share)
-        _tell(f"Spark session: {size}")
+        wish = Wish(executors, executor_cores, executor_memory_mib).or_settings(given)
+        size = size_spark(nodes, executors=wish.executors, cores=wish.cores, memory_mib=wish.memory_mib, share=share)
         name = app_name or f"raydp-{ray.get_runtime_context().get_job_id()}"
         settings = {**spark_settings(size), **(metrics_settings() if is_monitored() else {}), **given}
+        _tell(f"Spark session: {size}, {settings['spark.sql.shuffle.partitions']} shuffle partitions")
         if start is not None:
             try:
                 spark, stop = quickly(start, name, settings)
@@ -140,6 +142,7 @@ def spark_settings(size: SparkSize) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": str(size.shuffle_partitions),
         "spark.default.parallelism": str(size.shuffle_partitions),
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(size.initial_partitions),
         "spark.sql.session.timeZone": "UTC",
     }
 
