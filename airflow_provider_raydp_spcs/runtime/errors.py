@@ -19,6 +19,18 @@ class SparkStartError(RuntimeRoomError):
     """No Spark executor came up in time; the message tells what was asked for and what Ray has."""
 
 
+class JarsNotFoundError(RuntimeRoomError):
+    """The jars of RayDP, Spark or Ray are not where their packages keep them."""
+
+
+class ClassDataError(RuntimeRoomError):
+    """The archive of class data could not be made."""
+
+
+class DriverStartError(RuntimeRoomError):
+    """The JVM of Spark's driver ended before it could be talked to."""
+
+
 class NotInsideSnowflakeError(RuntimeRoomError):
     """Something of the platform is missing: the job does not run in a service."""
 

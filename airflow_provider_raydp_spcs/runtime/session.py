@@ -11,7 +11,9 @@ from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.runtime.errors import SparkStartError
 from airflow_provider_raydp_spcs.runtime.metrics import is_monitored, metrics_settings, metrics_shown
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
-from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize, size_spark, worker_nodes
+from airflow_provider_raydp_spcs.runtime.quick_start import QuickStart, hindrance
+from airflow_provider_raydp_spcs.runtime.raydp_bridge import RaydpBridge
+from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize, Wish, size_spark, worker_nodes
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,32 +41,63 @@ def spark_session(
     :param executor_cores: task slots of each.
     :param executor_memory_mib: heap of each in MiB.
     :param share: of each node that this session may take, so that several jobs fit beside each other.
-    :param configs: Spark settings that win over those made here.
+    :param configs: Spark settings that win over those made here; ``spark.executor.instances``, ``.cores`` and ``.memory``
+        count as if they were given above.
     :param start_timeout: seconds until the first executor must be there; other sessions may hold the nodes meanwhile.
     :raises SparkSizeError: what is asked for fits on no node.
     :raises SparkStartError: no executor came up in time.
     """
-    import ray
-    import raydp
+    given = dict(configs or {})
+    reason = hindrance(given)
+    # First of all, for it takes as long as importing Ray.
+    start = QuickStart(given) if reason is None else None
+    try:
+        import ray
 
-    if not ray.is_initialized():
-        ray.init(address="auto", log_to_driver=False)
-    nodes = worker_nodes(ray.nodes())
-    size = size_spark(nodes, executors=executors, cores=executor_cores, memory_mib=executor_memory_mib, share=share)
-    print(f"Spark session: {size}", flush=True)  # noqa: T201 - the driver's log is the job's output
-    spark = raydp.init_spark(
-        app_name or f"raydp-{ray.get_runtime_context().get_job_id()}",
-        size.executors,
-        size.cores,
-        f"{size.memory_mib}m",
-        configs={**spark_settings(size), **(metrics_settings() if is_monitored() else {}), **(configs or {})},
-    )
+        if not ray.is_initialized():
+            ray.init(address="auto", log_to_driver=False)
+        nodes = worker_nodes(ray.nodes())
+        wish = Wish(executors, executor_cores, executor_memory_mib).or_settings(given)
+        size = size_spark(nodes, executors=wish.executors, cores=wish.cores, memory_mib=wish.memory_mib, share=share)
+        name = app_name or f"raydp-{ray.get_runtime_context().get_job_id()}"
+        settings = {**spark_settings(size), **(metrics_settings() if is_monitored() else {}), **given}
+        _tell(f"Spark session: {size}, {settings['spark.sql.shuffle.partitions']} shuffle partitions")
+        if start is not None:
+            try:
+                spark, stop = quickly(start, name, settings)
+            except Exception as error:
+                start.end()
+                start, reason = None, f"the quick one failed with {type(error).__name__}: {error}"
+        if start is None:
+            _tell(f"Spark session: started RayDP's own way, which takes longer: {reason}")
+            spark, stop = by_raydp(name, settings, size)
+    except BaseException:
+        if start is not None:
+            start.end()
+        raise
     try:
         await_executor(spark, size, start_timeout, ray.available_resources)
         with metrics_shown(spark), stages_shown(spark):
             yield spark
     finally:
-        raydp.stop_spark()
+        stop()
+
+
+def quickly(start: QuickStart, app_name: str, settings: Mapping[str, str]) -> tuple[SparkSession, Callable[[], None]]:
+    """The session of a quick start, and what ends it."""
+    if not start.has_archive:
+        _tell("Spark session: this node has no archive of class data, so its JVMs take longer to start")
+    spark = start.session(app_name, settings)
+    return spark, RaydpBridge(spark, settings, start.end).stop
+
+
+def by_raydp(app_name: str, settings: Mapping[str, str], size: SparkSize) -> tuple[SparkSession, Callable[[], None]]:
+    """A session as RayDP starts it itself, and what ends it."""
+    import raydp
+
+    memory = f"{size.memory_mib}m"
+    spark = raydp.init_spark(app_name, size.executors, size.cores, memory, configs=dict(settings))
+    return spark, raydp.stop_spark
 
 
 def await_executor(
@@ -97,6 +130,9 @@ def spark_settings(size: SparkSize) -> dict[str, str]:
     return {
         f"{_EXECUTOR}.cpu": str(size.actor_cpus),
         f"{_EXECUTOR}.worker": str(size.actor_worker_resource),
+        "spark.executor.instances": str(size.executors),
+        "spark.executor.cores": str(size.cores),
+        "spark.executor.memory": f"{size.memory_mib}m",
         f"{_MASTER}.CPU": "0",
         f"{_MASTER}.node:__internal_head__": "0.001",
         "spark.driver.port": str(ports.SPARK_DRIVER),
@@ -106,5 +142,10 @@ def spark_settings(size: SparkSize) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": str(size.shuffle_partitions),
         "spark.default.parallelism": str(size.shuffle_partitions),
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(size.initial_partitions),
         "spark.sql.session.timeZone": "UTC",
     }
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the driver's log is the job's output

@@ -6,6 +6,7 @@ instead of hanging for resources that never come.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +19,8 @@ MIB: Final = 1024**2
 OVERHEAD_SHARE: Final = 0.1
 MIN_OVERHEAD: Final = 384 * MIB
 """Spark's own rule for memory outside the heap: a tenth, at least 384 MiB."""
+_UNITS: Final = {"": MIB, "k": 1024, "m": MIB, "g": 1024 * MIB, "t": 1024**2 * MIB}
+_MEMORY: Final = re.compile(r"(\d+)([kmgt]?)b?")
 EXECUTOR_SHARE: Final = 0.6
 """Of a node's memory for the executor; the rest is for Ray's own processes and Python workers."""
 
@@ -54,11 +57,61 @@ class SparkSize:
         """Two per task slot: enough to balance, few enough to start fast."""
         return max(2, 2 * self.executors * self.cores)
 
+    @property
+    def initial_partitions(self) -> int:
+        """Four per task slot, where Spark puts small ones together again by their real sizes (adaptive execution): large
+        shuffles get pieces that fit the memory, and small ones pay for a few empty buckets only."""
+        return 2 * self.shuffle_partitions
+
     def __str__(self) -> str:
-        return (
-            f"{self.executors} executors with {self.cores} cores and {self.memory_mib} MiB each, "
-            f"{self.shuffle_partitions} shuffle partitions"
+        return f"{self.executors} executors with {self.cores} cores and {self.memory_mib} MiB each"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user asks for; None leaves it to the cluster.
+
+    :param executors: how many.
+    :param cores: Spark task slots of each.
+    :param memory_mib: heap of each in MiB.
+    """
+
+    executors: int | None = None
+    cores: int | None = None
+    memory_mib: int | None = None
+
+    def or_settings(self, configs: Mapping[str, str]) -> Wish:
+        """The wish, completed by Spark's own settings where the user gave them instead.
+
+        :raises SparkSizeError: such a setting cannot be read.
+        """
+        return Wish(
+            self.executors or _whole(configs, "spark.executor.instances"),
+            self.cores or _whole(configs, "spark.executor.cores"),
+            self.memory_mib or _memory(configs, "spark.executor.memory"),
         )
+
+
+def _whole(configs: Mapping[str, str], name: str) -> int | None:
+    text = configs.get(name)
+    if text is None:
+        return None
+    if not str(text).isdigit():
+        msg = f"{name} is {text!r}; allowed are whole numbers from 1"
+        raise SparkSizeError(msg)
+    return int(text)
+
+
+def _memory(configs: Mapping[str, str], name: str) -> int | None:
+    """Spark's way of writing memory, where a number alone counts MiB."""
+    text = configs.get(name)
+    if text is None:
+        return None
+    found = _MEMORY.fullmatch(str(text).strip().lower())
+    if not found:
+        msg = f"{name} is {text!r}; write it as 600m or 4g"
+        raise SparkSizeError(msg)
+    return int(found[1]) * _UNITS[found[2]] // MIB
 
 
 def worker_nodes(nodes: Iterable[Mapping[str, Any]]) -> list[WorkerNode]:
