@@ -28,7 +28,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: bench-import bench-statements bench-noop bench-deferred bench-exchange bench-nodes bench-demo bench-results  ## every figure, and one table of them
+bench: bench-import bench-statements bench-noop bench-deferred bench-creation bench-log-export bench-exchange bench-nodes bench-demo bench-results  ## every figure, and one table of them
 
 bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
 	$(BIN)/python -m tests.benchmarks.demo_figures

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 CHECKSUMS: Final = "checksums.md5"
 """In a run's folder: the MD5 of every file, as ``md5sum --check`` reads it."""
 MISSING: Final = "missing.txt"
-ARRIVAL_SECONDS: Final = 30.0
-"""How long a stage may take to show what was written to its mount (SPCS reference, part 5)."""
+ARRIVAL_LOOKS: Final = 30
+ARRIVAL_PAUSE: Final = 1.0
+"""How often, and how far apart in seconds, a stage is asked for what was written to its mount (SPCS reference, part 5)."""
 _MD5: Final = re.compile(r"[0-9a-f]{32}\Z")
 _PADDING: Final = 16
 """By so many bytes at most a file grows that is encrypted before it goes to its stage."""
@@ -156,22 +157,30 @@ def export_logs(
                 fetch_executors(ray, folder / "executors", missing)
             else:
                 shipped = by_nodes
-                _check_arrival(client, target, shipped, missing, sleep)
             if (
                 service_name(target.cluster, PROMETHEUS) in {state.service.name for state in services}
                 and submission_ids
             ):
                 _metrics(ray, submission_ids, folder / "metrics.parquet", missing, progress)
         fetch_containers(client, services, folder / "containers", missing)
-        if missing:
-            (folder / MISSING).write_text("\n".join(missing) + "\n")
+        _tell_missing(folder, missing)
         (folder / CHECKSUMS).write_text(_checksums(folder, shipped))
         _put(client, folder, target, progress)
-    files = [file.name for file in client.stages.files(f"{target.path}/")]
-    if not missing and (stale := [file for file in files if file.endswith(f"{target.folder}/{MISSING}")]):
+        files, late = _arrival(client, target, shipped, sleep)
+        if late:
+            missing += late
+            _tell_missing(folder, missing)
+            client.stages.put(folder / MISSING, target.path)
+            files |= {file.name for file in client.stages.files(f"{target.path}/{MISSING}")}
+    if not missing and (stale := {file for file in files if file.endswith(f"/{target.folder}/{MISSING}")}):
         client.stages.remove(f"{target.path}/{MISSING}")  # an earlier export of this run lacked something
-        files.remove(stale[0])
-    return Exported(tuple(files), tuple(missing))
+        files -= stale
+    return Exported(tuple(sorted(files)), tuple(missing))
+
+
+def _tell_missing(folder: Path, missing: Sequence[str]) -> None:
+    if missing:
+        (folder / MISSING).write_text("\n".join(missing) + "\n")
 
 
 def _since(services: Sequence[ServiceState], cluster: str) -> float:
@@ -212,23 +221,19 @@ def _by_nodes(
     return found
 
 
-def _check_arrival(
-    client: SpcsClient,
-    target: LogTarget,
-    shipped: Sequence[Shipped],
-    missing: list[str],
-    sleep: Callable[[float], None],
-) -> None:
-    """See that the stage has what the nodes wrote to its mount, byte for byte as far as it tells."""
-    pause = 1.0
-    for wait in (*[pause] * int(ARRIVAL_SECONDS / pause), 0.0):
-        listed = {file.path: file for file in client.stages.files(f"{target.path}/")} if shipped else {}
+def _arrival(
+    client: SpcsClient, target: LogTarget, shipped: Sequence[Shipped], sleep: Callable[[float], None]
+) -> tuple[set[str], list[str]]:
+    """What the stage has, and what it lacks, in words, of what nodes wrote to its mount: byte for byte, as far as it tells."""
+    for left in reversed(range(ARRIVAL_LOOKS)):
+        listed = {file.path: file for file in client.stages.files(f"{target.path}/")}
         lacking = [each for each in shipped if not each.is_there(listed.get(f"{target.folder}/{each.path}"))]
         if not lacking:
-            return
-        if wait:
-            sleep(wait)
-    missing += [f"{each.path}: the stage does not show the {each.size:,} bytes that its node wrote" for each in lacking]
+            break
+        if left:
+            sleep(ARRIVAL_PAUSE)
+    words = [f"{each.path}: the stage does not show the {each.size:,} bytes that its node wrote" for each in lacking]
+    return {file.name for file in listed.values()}, words
 
 
 def _checksums(folder: Path, shipped: Sequence[Shipped]) -> str:

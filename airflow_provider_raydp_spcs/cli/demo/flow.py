@@ -15,6 +15,7 @@ from airflow_provider_raydp_spcs.cli.demo.airflow_run import Airflow, DagRunFail
 from airflow_provider_raydp_spcs.cli.demo.phases import Phases
 from airflow_provider_raydp_spcs.cli.demo.preflight import check_machine
 from airflow_provider_raydp_spcs.cli.output import console
+from airflow_provider_raydp_spcs.cluster.log_places import LIVE
 from airflow_provider_raydp_spcs.shipped import shipped
 
 if TYPE_CHECKING:
@@ -118,4 +119,6 @@ class Demo:
 
     @staticmethod
     def _log_files(client: SpcsClient) -> list[tuple[str, int]]:
-        return [(file.name, file.size) for file in client.stages.files(f"@{LOGS_STAGE}")]
+        found = client.stages.files(f"@{LOGS_STAGE}")
+        # What nodes shipped while they ran is in the exported logs, too.
+        return [(file.name, file.size) for file in found if not file.path.startswith(f"{LIVE}/")]

@@ -48,6 +48,9 @@ def test_the_dag_runs_in_containers(
         assert_rows_equal(rows, expected_rows(DAY))
         assert client.services.show() == []
         assert {pool.name for pool in client.compute_pools.show()} == SYSTEM_POOLS
-        kinds = {file.name.split("/")[6] for file in client.stages.files(LOGS)}
-    assert {"driver.log", "executors", "containers"} <= kinds
+        paths = [file.path.split("/") for file in client.stages.files(LOGS)]
+    assert {"driver.log", "executors", "containers", "checksums.md5"} <= {
+        path[5] for path in paths if path[0] != "live"
+    }
+    assert len({path[2] for path in paths if path[0] == "live"}) == 3, "head and workers shipped their own"
     assert engine.run("ps", "--all", "--quiet") == "", "no container is left"
