@@ -16,6 +16,8 @@ from tests.unit.runtime.exchange_tables import NESTED, PLAIN, WIDER, tables
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 CASES = 12
+# RayDP's way goes through pandas, which makes floats of whole numbers beside NULLs: beyond these it loses digits.
+EXACT_IN_PANDAS = {pa.int64(): st.integers(-(2**53), 2**53)}
 
 JOB = '''
 import gc, json, os, time
@@ -109,7 +111,10 @@ def drawn(strategy: st.SearchStrategy[pa.Table], count: int) -> list[pa.Table]:
 
 @pytest.fixture(scope="module")
 def came(whole_cluster: WholeCluster) -> dict[str, Any]:
-    cases = {"plain": drawn(tables(PLAIN), CASES), "wide": drawn(tables(PLAIN | WIDER | NESTED), CASES)}
+    cases = {
+        "plain": drawn(tables(PLAIN | EXACT_IN_PANDAS), CASES),
+        "wide": drawn(tables(PLAIN | WIDER | NESTED), CASES),
+    }
     with tempfile.TemporaryDirectory() as folder:
         for kind, each in cases.items():
             for number, table in enumerate(each):
