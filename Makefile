@@ -30,6 +30,13 @@ format: $(VENV)/.installed-dev
 
 bench: bench-import bench-statements bench-noop bench-deferred bench-creation bench-log-export bench-exchange bench-nodes bench-demo bench-results  ## every figure, and one table of them
 
+# Every benchmark of this file, one after another; one that misses its goal stops none of the others.
+BENCHMARKS := $(filter-out bench-results,$(shell sed -n 's/^\(bench-[a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST))))
+
+bench: $(VENV)/.installed-dev  ## every figure, and one table of them in bench/
+	-$(MAKE) --keep-going $(BENCHMARKS)
+	$(MAKE) bench-results
+
 bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
 	$(BIN)/python -m tests.benchmarks.demo_figures
 

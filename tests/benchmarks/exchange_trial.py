@@ -23,7 +23,7 @@ from tests.benchmarks.one_node import cpu_seconds
 
 SUM = ("count(*) AS n", "sum(id) AS ids", "sum(value) AS total", "sum(length(name)) AS letters")
 BLOCKS = 8
-EXECUTORS, CORES, MEMORY = 2, 1, "1g"
+EXECUTORS, CORES, MEMORY = 1, 2, "1g"
 
 
 def rows_of(count: int, start: int = 0) -> pa.Table:

@@ -15,7 +15,9 @@ from tests.system.whole.conftest import WholeCluster
 from tests.unit.runtime.exchange_tables import NESTED, PLAIN, WIDER, tables
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
-CASES = 12
+CASES = 8
+# RayDP's way goes through pandas, which makes floats of whole numbers beside NULLs: beyond these it loses digits.
+EXACT_IN_PANDAS = {pa.int64(): st.integers(-(2**53), 2**53)}
 
 JOB = '''
 import gc, json, os, time
@@ -34,8 +36,8 @@ folder = Path(os.environ["RAYDP_ARTIFACTS_DIR"]) / "tests" / "exchange"
 ray.init(address="auto", log_to_driver=False)
 ray.data.DataContext.get_current().enable_progress_bars = False
 found = {"differ": [], "back": [], "stock": 0, "ours": 0}
-held_by_python = [ray.data.from_arrow(pa.table({"N": range(200_000), "T": ["x" * 20] * 200_000})) for _ in range(4)]
-large = held_by_python[0].union(*held_by_python[1:]).materialize()
+made_of = [pa.table({"N": range(200_000), "T": ["x" * 20] * 200_000}) for _ in range(4)]
+large = ray.data.from_blocks(made_of)
 with spark_session(executors=2, executor_cores=1, executor_memory_mib=600) as spark:
     for file in sorted(folder.glob("*.arrow")):
         table = pa.ipc.open_file(file).read_all()
@@ -57,7 +59,7 @@ with spark_session(executors=2, executor_cores=1, executor_memory_mib=600) as sp
     exchange.SMALL_BYTES = 0
     many = to_spark(spark, large)
     summed = many.selectExpr("count(*) n", "sum(N) s", "count(distinct T) d")
-    del large, held_by_python; gc.collect()
+    del large, made_of; gc.collect()
     found["large"] = [list(summed.collect()[0]) for _ in range(2)]
     doubled = to_ray(many.selectExpr("N * 2 AS M"))
     found["blocks"] = doubled.num_blocks() == many.rdd.getNumPartitions()
@@ -109,7 +111,10 @@ def drawn(strategy: st.SearchStrategy[pa.Table], count: int) -> list[pa.Table]:
 
 @pytest.fixture(scope="module")
 def came(whole_cluster: WholeCluster) -> dict[str, Any]:
-    cases = {"plain": drawn(tables(PLAIN), CASES), "wide": drawn(tables(PLAIN | WIDER | NESTED), CASES)}
+    cases = {
+        "plain": drawn(tables(PLAIN | EXACT_IN_PANDAS), CASES),
+        "wide": drawn(tables(PLAIN | WIDER | NESTED), CASES),
+    }
     with tempfile.TemporaryDirectory() as folder:
         for kind, each in cases.items():
             for number, table in enumerate(each):

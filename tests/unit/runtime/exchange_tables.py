@@ -68,9 +68,16 @@ _COLUMNS = ("a", "B", "with space", "ü", "a.b", "select", '"q"')
 
 
 @st.composite
-def tables(draw: st.DrawFn, kinds: dict[pa.DataType, st.SearchStrategy[Any]], max_rows: int = 20) -> pa.Table:
-    """Some columns of these types, NULLs among the values."""
-    types = draw(st.lists(st.sampled_from(sorted(kinds, key=str)), min_size=1, max_size=5))
+def tables(
+    draw: st.DrawFn, kinds: dict[pa.DataType, st.SearchStrategy[Any]], *, every: bool = False, max_rows: int = 20
+) -> pa.Table:
+    """Some columns of these types, NULLs among the values.
+
+    :param every: one column of each type instead.
+    """
+    known = sorted(kinds, key=str)
+    types = known if every else draw(st.lists(st.sampled_from(known), min_size=1, max_size=5))
     rows = draw(st.integers(0, max_rows))
     arrays = [pa.array(draw(st.lists(st.none() | kinds[each], min_size=rows, max_size=rows)), each) for each in types]
-    return pa.table(arrays, names=list(_COLUMNS[: len(types)]))
+    names = [*_COLUMNS, *(f"column {number}" for number in range(len(known)))]
+    return pa.table(arrays, names=names[: len(types)])
