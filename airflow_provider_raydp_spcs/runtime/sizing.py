@@ -60,7 +60,8 @@ class SparkSize:
     @property
     def initial_partitions(self) -> int:
         """Four per task slot, where Spark puts small ones together again by their real sizes (adaptive execution): large
-        shuffles get pieces that fit the memory, and small ones pay for a few empty buckets only."""
+        shuffles get pieces that fit the memory, and small ones pay for a few empty buckets only.
+        """
         return 2 * self.shuffle_partitions
 
     def __str__(self) -> str:
