@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_raydp_spcs.node import class_data
 from airflow_provider_raydp_spcs.runtime.errors import ClassDataError
 from airflow_provider_raydp_spcs.runtime.jvms import VARIABLE
+from tests.benchmarks.class_list import merged
 
 MAKES = """#!/bin/sh
 echo run >> "$(dirname "$0")/runs"
@@ -89,3 +90,13 @@ def test_the_list_names_classes_of_every_part() -> None:
         assert name in names
     assert "org/apache/spark/executor/RayDPExecutor" in names
     assert "org/apache/spark/deploy/raydp/RayAppMaster" in names
+
+
+def test_lists_of_several_jvms_become_one() -> None:
+    first = ["# comment", "a/A", "@lambda-proxy a/A run", "a/B id: 7 super: 1 source: x.jar"]
+    assert list(merged([first, ["a/C", "a/A", "@lambda-form-invoker x"]])) == [
+        "a/A",
+        "a/C",
+        "@lambda-proxy a/A run",
+        "@lambda-form-invoker x",
+    ]
