@@ -84,6 +84,9 @@ def _dump(java: Path, jars: tuple[Path, ...], archive: Path) -> None:
             )
             raise ClassDataError(msg)
         new.rename(archive)
+    for other in archive.parent.glob(f"*{archive.suffix}"):
+        if other != archive:  # of a Java or of jars that were here before
+            other.unlink()
 
 
 def _last_line(text: str) -> str:

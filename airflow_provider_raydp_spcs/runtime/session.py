@@ -98,7 +98,10 @@ def begin(configs: Mapping[str, str]) -> tuple[QuickStart | None, str | None]:
 def quickly(start: QuickStart, app_name: str, settings: Mapping[str, str]) -> tuple[SparkSession, Callable[[], None]]:
     """The session of a quick start, and what ends it."""
     if not start.has_archive:
-        _tell("Spark session: this node has no archive of class data, so its JVMs take longer to start")
+        _tell(
+            "Spark session: this node has no archive of class data, so its JVMs take longer to start; "
+            "python -m airflow_provider_raydp_spcs.node.class_data makes it"
+        )
     spark = start.session(app_name, settings)
     return spark, RaydpBridge(spark, settings, start.end).stop
 

@@ -64,6 +64,14 @@ def test_java_gets_the_names_of_the_classes(java: Path) -> None:
     assert (java.parent / "seen").read_text() == "java/lang/Object\n"
 
 
+def test_the_archive_of_other_jars_goes(java: Path, tmp_path: Path) -> None:
+    first = class_data.make_archive()
+    (tmp_path / "a.jar").write_text("newer")
+    second = class_data.make_archive()
+    assert second.is_file()
+    assert not first.exists()
+
+
 def test_a_java_that_cannot_is_quoted_and_leaves_nothing_behind(java: Path, tmp_path: Path) -> None:
     java.write_text(FAILS)
     with pytest.raises(ClassDataError, match=r"exit code 1\): not enough memory"):
