@@ -1,7 +1,7 @@
 """``python -m airflow_provider_raydp_spcs.node.class_data``: makes the archive of class data for Spark's JVMs on this machine.
 
 The JVM lays out thousands of classes once, as it wants them in memory; each later start maps that file instead. Images are
-built with it; on a machine of one's own ``make`` or ``raydp-spcs local start`` makes it. It takes a minute of one core,
+built with it; on a machine of one's own ``make class-data`` makes it. It takes a minute of one core,
 1 GB of memory and 160 MB of disk, and fits one Java and one set of jars: another set gets another archive, and JVMs that
 find none start as ever.
 
@@ -84,6 +84,9 @@ def _dump(java: Path, jars: tuple[Path, ...], archive: Path) -> None:
             )
             raise ClassDataError(msg)
         new.rename(archive)
+    for other in archive.parent.glob(f"*{archive.suffix}"):
+        if other != archive:  # of a Java or of jars that were here before
+            other.unlink()
 
 
 def _last_line(text: str) -> str:

@@ -38,7 +38,9 @@ class DriverJvm:
         # Only its user may look into the folder: the JVM writes there how it can be reached, with the secret.
         self._folder = tempfile.TemporaryDirectory(prefix="raydp-driver-")
         self._connection = Path(self._folder.name) / "connection"
-        command = [str(java), *options, "org.apache.spark.deploy.SparkSubmit", "pyspark-shell"]
+        # RayDP's agent writes there until Ray is connected and its own folder for logs is known.
+        logs = f"-Dray.logging.dir={self._folder.name}"
+        command = [str(java), logs, *options, "org.apache.spark.deploy.SparkSubmit", "pyspark-shell"]
         # The pipe is its life line: with this process, whatever ends it, the pipe ends, and with it the JVM.
         self.process = subprocess.Popen(
             command,

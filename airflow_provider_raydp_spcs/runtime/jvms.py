@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 VARIABLE: Final = "RAYDP_CLASS_DATA_DIR"
-"""Environment variable with the folder of archives; by default one in the user's cache."""
+"""Environment variable with the folder of archives, where it shall be another one."""
 _COLLECTOR: Final = re.compile(r"-XX:\+Use\w+GC\b")
 
 
@@ -44,11 +45,9 @@ _COLLECTORS: Final[Mapping[Jvm, tuple[str, ...]]] = {
 
 
 def archive_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where archives lie."""
-    if given := environment.get(VARIABLE):
-        return Path(given)
-    cache = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "raydp-spcs" / "class-data"
+    """Where archives lie: inside this Python environment, whose jars they belong to and with which they go."""
+    given = environment.get(VARIABLE)
+    return Path(given) if given else Path(sys.prefix) / "share" / "raydp-spcs" / "class-data"
 
 
 def archive_path(java_home: Path, jars: Sequence[Path], environment: Mapping[str, str] = os.environ) -> Path:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs import ports
-from airflow_provider_raydp_spcs.runtime.errors import SparkStartError
+from airflow_provider_raydp_spcs.runtime.errors import RuntimeRoomError, SparkStartError
 from airflow_provider_raydp_spcs.runtime.metrics import is_monitored, metrics_settings, metrics_shown
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.quick_start import QuickStart, hindrance
@@ -48,9 +48,8 @@ def spark_session(
     :raises SparkStartError: no executor came up in time.
     """
     given = dict(configs or {})
-    reason = hindrance(given)
     # First of all, for it takes as long as importing Ray.
-    start = QuickStart(given) if reason is None else None
+    start, reason = begin(given)
     try:
         import ray
 
@@ -83,10 +82,26 @@ def spark_session(
         stop()
 
 
+def begin(configs: Mapping[str, str]) -> tuple[QuickStart | None, str | None]:
+    """A quick start that has begun, or why there is none.
+
+    :param configs: Spark settings that the user gave.
+    """
+    if reason := hindrance(configs):
+        return None, reason
+    try:
+        return QuickStart(configs), None
+    except (RuntimeRoomError, OSError) as error:
+        return None, str(error)
+
+
 def quickly(start: QuickStart, app_name: str, settings: Mapping[str, str]) -> tuple[SparkSession, Callable[[], None]]:
     """The session of a quick start, and what ends it."""
     if not start.has_archive:
-        _tell("Spark session: this node has no archive of class data, so its JVMs take longer to start")
+        _tell(
+            "Spark session: this node has no archive of class data, so its JVMs take longer to start; "
+            "python -m airflow_provider_raydp_spcs.node.class_data makes it"
+        )
     spark = start.session(app_name, settings)
     return spark, RaydpBridge(spark, settings, start.end).stop
 

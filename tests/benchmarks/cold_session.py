@@ -65,10 +65,10 @@ with spark_session("ours", executors=2, executor_cores=1, executor_memory_mib=60
 def main() -> int:
     make_archive()
     measured: dict[str, list[dict[str, float]]] = {"stock": [], "ours": []}
-    with tempfile.TemporaryDirectory(prefix="cs-") as folder, _node(Path(folder)) as (node, environment):
+    with tempfile.TemporaryDirectory(prefix="cs-") as folder, node(Path(folder)) as (head, environment):
         for _ in range(RUNS):
             for name, script in (("stock", STOCK), ("ours", OURS)):
-                measured[name].append(_run(script, node, environment))
+                measured[name].append(_run(script, head, environment))
                 print(name, {what: round(value, 1) for what, value in measured[name][-1].items()}, flush=True)
     columns = {}
     for name, runs in measured.items():
@@ -95,7 +95,7 @@ def _pairs(measured: dict[str, list[dict[str, float]]]) -> tuple[list[dict[str, 
 
 
 @contextmanager
-def _node(folder: Path) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
+def node(folder: Path) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
     """A head that also hands out executors; the environment is that of its jobs."""
     told = {
         VARIABLE: ADDRESS,
@@ -124,9 +124,9 @@ def _node(folder: Path) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
         process.wait(60)
 
 
-def _run(script: str, node: psutil.Process, environment: dict[str, str]) -> dict[str, float]:
-    _settle(node)
-    before = _cpu_seconds(node)
+def _run(script: str, head: psutil.Process, environment: dict[str, str]) -> dict[str, float]:
+    _settle(head)
+    before = _cpu_seconds(head)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [sys.executable, "-c", script],
@@ -141,7 +141,7 @@ def _run(script: str, node: psutil.Process, environment: dict[str, str]) -> dict
             for line in process.stdout:
                 if line.startswith("{"):
                     found: dict[str, float] = json.loads(line)
-                    found["CPU"] = _cpu_seconds(node) + _cpu_seconds(psutil.Process(process.pid)) - before
+                    found["CPU"] = _cpu_seconds(head) + _cpu_seconds(psutil.Process(process.pid)) - before
                     process.communicate("\n", timeout=RUN_SECONDS)
                     return found
             errors.seek(0)
@@ -151,10 +151,10 @@ def _run(script: str, node: psutil.Process, environment: dict[str, str]) -> dict
             process.wait()
 
 
-def _settle(node: psutil.Process) -> None:
+def _settle(head: psutil.Process) -> None:
     """Wait until the JVMs of the run before are gone."""
     deadline = time.monotonic() + 60
-    while any("java" in child.name() for child in _alive(node)) and time.monotonic() < deadline:
+    while any("java" in child.name() for child in _alive(head)) and time.monotonic() < deadline:
         time.sleep(0.5)
 
 

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_raydp_spcs.node import class_data
 from airflow_provider_raydp_spcs.runtime.errors import ClassDataError
 from airflow_provider_raydp_spcs.runtime.jvms import VARIABLE
+from tests.benchmarks.class_list import merged
 
 MAKES = """#!/bin/sh
 echo run >> "$(dirname "$0")/runs"
@@ -63,6 +64,14 @@ def test_java_gets_the_names_of_the_classes(java: Path) -> None:
     assert (java.parent / "seen").read_text() == "java/lang/Object\n"
 
 
+def test_the_archive_of_other_jars_goes(java: Path, tmp_path: Path) -> None:
+    first = class_data.make_archive()
+    (tmp_path / "a.jar").write_text("newer")
+    second = class_data.make_archive()
+    assert second.is_file()
+    assert not first.exists()
+
+
 def test_a_java_that_cannot_is_quoted_and_leaves_nothing_behind(java: Path, tmp_path: Path) -> None:
     java.write_text(FAILS)
     with pytest.raises(ClassDataError, match=r"exit code 1\): not enough memory"):
@@ -89,3 +98,13 @@ def test_the_list_names_classes_of_every_part() -> None:
         assert name in names
     assert "org/apache/spark/executor/RayDPExecutor" in names
     assert "org/apache/spark/deploy/raydp/RayAppMaster" in names
+
+
+def test_lists_of_several_jvms_become_one() -> None:
+    first = ["# comment", "a/A", "@lambda-proxy a/A run", "a/B id: 7 super: 1 source: x.jar"]
+    assert list(merged([first, ["a/C", "a/A", "@lambda-form-invoker x"]])) == [
+        "a/A",
+        "a/C",
+        "@lambda-proxy a/A run",
+        "@lambda-form-invoker x",
+    ]
