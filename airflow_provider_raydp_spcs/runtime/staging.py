@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs.runtime.connecting import connection
 from airflow_provider_raydp_spcs.runtime.errors import TableError
+from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from airflow_provider_raydp_spcs.spcs.stages import Stages
 
@@ -175,7 +176,11 @@ class _Writer:
         """Finish the file and put it on the stage; answer its name there and its bytes."""
         self._writer.close()
         with connection() as snowflake:
-            Stages(ConnectorSession(snowflake)).put(self._path, stage)
+            try:
+                Stages(ConnectorSession(snowflake)).put(self._path, stage)
+            except SpcsError as error:
+                msg = f"the stage {stage} does not take a file of {socket.gethostname()}: {error}"
+                raise TableError(msg) from error
         return self._path.name, self.nbytes
 
     def close(self) -> None:

@@ -296,29 +296,6 @@ def test_a_failing_write_leaves_the_table_as_it_was(spark: Any, table: str) -> N
     assert found(spark, table) == ROWS
 
 
-def test_a_full_disk_is_told_and_writes_nothing(
-    spark: Any, table: str, session: ConnectorSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.fail("this machine has no /dev/full")
-    writer = staging._Writer("rows")
-    writer._path = full
-
-    class Full(staging._Writer):
-        def __init__(self, name: str) -> None:
-            super().__init__(name)
-            self._path = full
-
-    monkeypatch.setattr(staging, "_Writer", Full)
-    import pyarrow as pa
-
-    large = pa.RecordBatch.from_pydict({"T": [str(number) * 9 for number in range(20_000)]})
-    with pytest.raises(TableError, match=r"disk of .* is full"):
-        list(staging._StagePartition("@NOWHERE")([large]))
-    assert in_table(session, table) == []
-
-
 def test_names_between_quotes(spark: Any, session: ConnectorSession) -> None:
     session.execute('CREATE OR REPLACE TABLE "odd; ""T" ("a b" NUMBER(9), "A B" NUMBER(9), "é ""x" VARCHAR)')
     name = '"odd; ""T"'
