@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session constraints wheel clean
+.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-tables constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
@@ -41,6 +41,8 @@ bench: $(VENV)/.installed-dev  ## every figure, and one table of them in bench/
 
 bench: bench-cold-session bench-import bench-statements bench-noop bench-deferred bench-demo  ## every figure in the README
 
+bench: bench-import bench-statements bench-noop bench-deferred bench-exchange bench-tables bench-nodes bench-demo bench-results  ## every figure, and one table of them
+
 bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
 	$(BIN)/python -m tests.benchmarks.demo_figures
 
@@ -55,6 +57,9 @@ bench-noop: $(VENV)/.installed-dev  ## a job that does nothing, beside Ray's RES
 
 bench-statements: $(VENV)/.installed-dev  ## a statement on the local Snowflake, over bare fakesnow
 	$(BIN)/python -m tests.benchmarks.statement_overhead
+
+bench-tables: $(VENV)/.installed-dev  ## rows between Snowflake tables and Spark, beside ray.data.read_snowflake and write_pandas
+	$(BIN)/python -m tests.benchmarks.tables
 
 bench-deferred: $(VENV)/.installed-dev  ## a thousand deferred jobs in one triggerer
 	$(BIN)/python -m tests.benchmarks.deferred_jobs

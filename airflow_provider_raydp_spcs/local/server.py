@@ -162,6 +162,7 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     from airflow_provider_raydp_spcs.local.store import Store
     from airflow_provider_raydp_spcs.local.tables.engine import Engine
     from airflow_provider_raydp_spcs.local.wire.app import Wire
+    from airflow_provider_raydp_spcs.local.wire.chunks import Chunks
     from airflow_provider_raydp_spcs.local.wire.history import History
     from airflow_provider_raydp_spcs.local.wire.oauth import OAuth
     from airflow_provider_raydp_spcs.local.wire.queries import Queries
@@ -258,9 +259,10 @@ def _build(paths: Paths, options: Options, port: int, runtime: Runtime) -> tuple
     sessions = Sessions(sign_in, tables, dispatcher.access, options.session_seconds)
     sessions.on_close = lambda session: drop_temporary_of(session, catalogue, files)
     history = History()
-    queries = Queries(sessions, tables, dispatcher, transfers, history)
+    chunks = Chunks(history, sign_in)
+    queries = Queries(sessions, tables, dispatcher, transfers, history, chunks)
     sql_api = SqlApi(sign_in, sessions, queries, history)
-    wire = Wire(sessions, queries, transfers, OAuth(sign_in, dispatcher.access), sql_api)
+    wire = Wire(sessions, queries, transfers, chunks, OAuth(sign_in, dispatcher.access), sql_api)
     return wire.app(), supervisor, collector
 
 

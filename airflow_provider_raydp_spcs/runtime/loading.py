@@ -2,100 +2,224 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from airflow_provider_raydp_spcs.runtime.connecting import connection
 from airflow_provider_raydp_spcs.runtime.errors import TableError
-from airflow_provider_raydp_spcs.spcs import sql
+from airflow_provider_raydp_spcs.runtime.matching import chosen, match
+from airflow_provider_raydp_spcs.runtime.refusals import explained
+from airflow_provider_raydp_spcs.runtime.staging import Staged
+from airflow_provider_raydp_spcs.spcs import rows, sql, table_loads
+from airflow_provider_raydp_spcs.spcs.errors import SpcsError
+from airflow_provider_raydp_spcs.spcs.session import ConnectorSession, Session
+from airflow_provider_raydp_spcs.spcs.table_loads import Assignment
+from airflow_provider_raydp_spcs.spcs.transactions import atomically
+from airflow_provider_raydp_spcs.spcs.write_ledger import WriteLedger
+from airflow_provider_raydp_spcs.spcs.write_stages import drop_left, stage_of_its_own
 
-if TYPE_CHECKING:
-    from snowflake.connector import SnowflakeConnection
-
-Mode = Literal["append", "overwrite", "replace_where"]
+Mode = Literal["append", "overwrite", "replace_where", "overwrite_partition", "merge"]
+_NEEDS = {"replace_where": "where", "overwrite_partition": "partition_by", "merge": "keys"}
+_PRIVILEGES = {
+    "append": ("SELECT", "INSERT"),
+    "merge": ("SELECT", "INSERT", "UPDATE"),
+}
+_UTC = {"TIMEZONE": "UTC"}
+"""Moments with a zone become wall clock times, and wall clock times moments, by the session's zone; Spark's is UTC too."""
 
 
 @dataclass(frozen=True)
 class Target:
     """A table that is written to, and what becomes of the rows that it has.
 
-    :param name: ``[database.][schema.]table``, plain identifiers.
-    :param mode: ``append``; ``overwrite`` replaces all rows; ``replace_where`` replaces those that ``where`` names.
+    :param name: ``[database.][schema.]table``, each part plain or between double quotes.
+    :param mode: ``append``; ``overwrite`` replaces all rows; ``replace_where`` replaces those that ``where`` names;
+        ``overwrite_partition`` those that have the same values in ``partition_by`` as a row of the data; ``merge`` those that
+        have the same ``keys`` as a row of the data.
     :param where: condition of ``replace_where``, values as ``%s`` marks.
     :param params: the values for the marks.
-    :raises TableError: ``mode`` and ``where`` do not fit together.
+    :param partition_by: columns of ``overwrite_partition``.
+    :param keys: columns of ``merge``, which together are another in each row of the data.
+    :param run: name of the run that writes; a second write of the same run to the table does nothing.
+    :raises TableError: these do not fit together.
     """
 
     name: str
     mode: Mode = "append"
     where: str | None = None
     params: Sequence[object] = ()
+    partition_by: Sequence[str] = ()
+    keys: Sequence[str] = ()
+    run: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", sql.qualified(self.name, "table"))
-        if (self.mode == "replace_where") != bool(self.where):
-            msg = f"mode {self.mode!r} and where={self.where!r} do not fit: 'where' goes with mode='replace_where', and only with it"
+        object.__setattr__(self, "name", sql.table(self.name))
+        modes = ("append", "overwrite", *_NEEDS)
+        if self.mode not in modes:
+            msg = f"mode is {self.mode!r}; allowed are {', '.join(modes)}"
+            raise TableError(msg)
+        for mode, needed in _NEEDS.items():
+            given = getattr(self, needed)
+            if (self.mode == mode) != bool(given):
+                msg = f"mode {self.mode!r} and {needed}={given!r} do not fit: {needed!r} goes with mode={mode!r}, and only with it"
+                raise TableError(msg)
+            if needed != "where" and isinstance(given, str):
+                msg = f"{needed} is {given!r}; give a list of columns: {needed}=[{given!r}]"
+                raise TableError(msg)
+        if self.run is not None and (not self.run or self.run.startswith("#") or len(self.run) > 1000):
+            msg = f"run is {self.run[:100]!r}; allowed are 1 to 1000 characters, the first of which is no '#'"
             raise TableError(msg)
 
     @property
-    def delete(self) -> str | None:
-        """The statement that makes room, if any."""
-        if self.mode == "append":
+    def privileges(self) -> tuple[str, ...]:
+        """What is needed on the table."""
+        return _PRIVILEGES.get(self.mode, ("SELECT", "INSERT", "DELETE"))
+
+
+def write_staged(
+    target: Target,
+    data: Mapping[str, str] | None,
+    fill: Callable[[str], Staged],
+    timer: Callable[[], float] = time.monotonic,
+) -> int:
+    """Have rows staged and load them, all or nothing; answer the number of rows.
+
+    :param data: names and types of the columns, as :func:`match` wants them; None where what is staged tells them.
+    :param fill: puts the rows on the stage that it is given.
+    :param timer: seconds, for what is told.
+    """
+    with connection(session_parameters=_UTC) as snowflake, explained(snowflake, target.name, target.privileges):
+        session = ConnectorSession(snowflake)
+        load = Load(session, target)
+        if data is not None:
+            load.fit(data)
+        if (written := load.written_before()) is not None:
+            _tell(f"{target.name}: run {target.run} has written {written:,} rows before; nothing is written again")
+            return written
+        with contextlib.suppress(SpcsError):
+            drop_left(session)  # what dead writes left is no reason to fail this one
+        with stage_of_its_own(session) as stage:
+            begin = timer()
+            staged = fill(stage)
+            middle = timer()
+            if data is None and staged.rows:
+                load.fit(staged.columns)
+            written = load.run(staged, stage)
+            end = timer()
+    _tell(
+        f"{target.name}: {written:,} rows, {staged.nbytes / 1e6:,.1f} MB in {len(staged.files)} files; "
+        f"{middle - begin:.1f} s to the stage, {end - middle:.1f} s into the table ({target.mode})"
+    )
+    return written
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the driver's log is the job's output
+
+
+class Load:
+    """The statements of one write."""
+
+    def __init__(self, session: Session, target: Target) -> None:
+        self._session, self._target = session, target
+        self._columns = table_loads.columns_of(session, target.name)
+        self._assignments: Sequence[Assignment] = ()
+        self._partition_by: Sequence[str] = ()
+        self._keys: Sequence[str] = ()
+        self._ledger = WriteLedger(session, target.name)
+
+    def fit(self, data: Mapping[str, str]) -> None:
+        """Find the table's columns for those of the data.
+
+        :raises TableError: they do not fit.
+        """
+        self._assignments = match(data, self._columns, self._target.name)
+        self._partition_by = chosen(self._target.partition_by, self._assignments, "partition_by", self._target.name)
+        self._keys = chosen(self._target.keys, self._assignments, "keys", self._target.name)
+
+    def written_before(self) -> int | None:
+        """How many rows the run has written; None where it has not, or has no name."""
+        if self._target.run is None:
             return None
-        return f"DELETE FROM {self.name}" + (f" WHERE {self.where}" if self.where else "")  # noqa: S608 - validated name, caller's SQL
+        self._ledger.prepare()
+        return self._ledger.written(self._target.run)
 
+    def run(self, staged: Staged, stage: str) -> int:
+        """Load what is staged.
 
-@contextmanager
-def stage_of_its_own(snowflake: SnowflakeConnection, *, temporary: bool) -> Iterator[str]:
-    """A stage for the time of the block, as ``@NAME``; it is dropped with the files on it, also after a failure.
+        :raises TableError: Snowflake loaded another number of rows, or a key is there twice; the table is as it was.
+        """
+        if self._target.mode in ("merge", "overwrite_partition"):
+            return self._by_way_of_a_table(staged, stage) if staged.rows else self._once(lambda: None, 0)
 
-    :param temporary: seen by this session only, and gone with it; other sessions cannot put files there.
-    """
-    name = f"RAYDP_WRITE_{uuid.uuid4().hex.upper()}"
-    kind = "TEMPORARY STAGE" if temporary else "STAGE"
-    with snowflake.cursor() as cursor:
-        # The files live for moments inside Snowflake; its own encryption spares the clients theirs.
-        cursor.execute(
-            f"CREATE {kind} {name} ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE') COMMENT = 'RayDP: a write under way'"
-        )
+        def work() -> None:
+            if self._target.mode != "append":
+                deletion = table_loads.delete(self._target.name, self._target.where)
+                self._session.execute(deletion, self._target.params)
+            self._copy(self._target.name, staged, stage)
+
+        return self._once(work, staged.rows)
+
+    def _by_way_of_a_table(self, staged: Staged, stage: str) -> int:
+        """Which rows go is only known once those that come can be asked; DDL commits, so their table is made before."""
+        session, target, loaded = self._session, self._target.name, f"RAYDP_LOAD_{uuid.uuid4().hex.upper()}"
+        session.execute(table_loads.create_like(loaded, target, self._assignments))
         try:
-            yield f"@{name}"
+            self._copy(loaded, staged, stage)
+            self._check_keys(loaded)
+
+            def work() -> None:
+                if self._keys:
+                    session.execute(table_loads.merge(target, loaded, self._assignments, self._keys))
+                else:
+                    session.execute(table_loads.delete_partitions(target, loaded, self._partition_by))
+                    session.execute(table_loads.insert_all(target, loaded, self._assignments))
+
+            return self._once(work, staged.rows)
         finally:
-            cursor.execute(f"DROP STAGE IF EXISTS {name}")
+            with contextlib.suppress(SpcsError):
+                session.execute(f"DROP TABLE IF EXISTS {loaded}")
 
+    def _once(self, work: Callable[[], None], count: int) -> int:
+        """Do it in a transaction, unless the run has done it; another attempt of the run may be under way."""
+        run = self._target.run
+        if run is None:
+            atomically(self._session, work)
+            return count
 
-def load(snowflake: SnowflakeConnection, target: Target, stage: str, rows: int) -> None:
-    """Delete what the target's mode says and copy in every file of a stage, all or nothing.
+        def noted() -> int:
+            self._ledger.enter()
+            before = self._ledger.written(run)
+            if before is not None:
+                return before
+            work()
+            self._ledger.note(run, count)
+            return count
 
-    DDL commits by itself, so the stage must have been made and filled before.
+        return atomically(self._session, noted)
 
-    :param snowflake: a connection without autocommit.
-    :param rows: how many rows the files have; another number in the table is a failure.
-    :raises TableError: Snowflake loaded another number of rows; the table is as it was.
-    """
-    with snowflake.cursor() as cursor:
-        cursor.execute("BEGIN")
-        try:
-            if target.delete:
-                cursor.execute(target.delete, tuple(target.params) or None)
-            if rows:
-                cursor.execute(
-                    f"COPY INTO {target.name} FROM {stage} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
-                    "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
-                )
-                _check(cursor.description, cursor.fetchall(), target, rows)
-            cursor.execute("COMMIT")
-        except BaseException:
-            cursor.execute("ROLLBACK")
-            raise
+    def _copy(self, table: str, staged: Staged, stage: str) -> None:
+        if not staged.rows:
+            return
+        loaded = 0
+        for statement in table_loads.copies(table, self._assignments, stage, staged.files):
+            # Where no file is there, the only row says so and has no such column.
+            loaded += sum(rows.number(row, "rows_loaded") for row in self._session.execute(statement))
+        if loaded != staged.rows:
+            msg = f"{staged.rows} rows were staged for {self._target.name} and {loaded} loaded; nothing was written"
+            raise TableError(msg)
 
-
-def _check(columns: Sequence[object], files: Sequence[Sequence[object]], target: Target, rows: int) -> None:
-    names = [str(getattr(column, "name", "")).lower() for column in columns]
-    # Without any file there is one row that says so, and no column of this name.
-    loaded = sum(int(str(file[names.index("rows_loaded")])) for file in files) if "rows_loaded" in names else 0
-    if loaded != rows:
-        msg = f"{rows} rows were staged for {target.name} and {loaded} loaded; nothing was written"
-        raise TableError(msg)
+    def _check_keys(self, loaded: str) -> None:
+        if not self._keys:
+            return
+        (found,) = self._session.execute(table_loads.doubles(loaded, self._keys))
+        if rows.number(found, "doubles"):
+            msg = (
+                f"{found['doubles']} keys ({', '.join(self._keys)}) are in more than one row of the data for {self._target.name}; "
+                "nothing was written. Leave one row of each: dropDuplicates([…]), or name more columns in keys"
+            )
+            raise TableError(msg)

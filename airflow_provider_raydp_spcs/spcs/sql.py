@@ -12,6 +12,7 @@ from typing import Final
 from airflow_provider_raydp_spcs.spcs.errors import InvalidIdentifierError, InvalidValueError
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z", re.ASCII)
+_PART: Final = re.compile(r'"((?:[^"\0]|"")+)"|([^".]+)')
 MAX_IDENTIFIER: Final = 255
 MAX_DNS_LABEL: Final = 63
 
@@ -55,6 +56,50 @@ def qualified(name: str, kind: str = "name") -> str:
         msg = f"{kind} {_shown(name)} has {len(parts)} parts; write [database.][schema.]name"
         raise InvalidIdentifierError(msg)
     return ".".join(identifier(part, kind) for part in parts)
+
+
+def quoted(name: str, kind: str = "column") -> str:
+    """A name between double quotes, as it is stored: of a column or table that Snowflake itself told, or in data.
+
+    :raises InvalidIdentifierError: empty, too long, or with a NUL character.
+    """
+    if not isinstance(name, str) or not name or "\0" in name or len(name) > MAX_IDENTIFIER:
+        msg = f"{kind} {_shown(name)} is no Snowflake identifier: 1 to {MAX_IDENTIFIER} characters, none of them NUL"
+        raise InvalidIdentifierError(msg)
+    return '"' + name.replace('"', '""') + '"'
+
+
+def column(name: str) -> str:
+    """A column as a user writes it: plain, or between double quotes.
+
+    :raises InvalidIdentifierError: neither.
+    """
+    return _part(name, "column") if isinstance(name, str) else identifier(name, "column")
+
+
+def table(name: str) -> str:
+    """A table or view, ``[database.][schema.]name``, each part plain or between double quotes.
+
+    :raises InvalidIdentifierError: a part is neither, or there are more than three.
+    """
+    parts: list[str] = []
+    rest = name if isinstance(name, str) else ""
+    while True:
+        found = _PART.match(rest)
+        parts.append(_part(found[0] if found else rest, "table"))
+        rest = rest[found.end() :] if found else ""
+        if not rest:
+            break
+        if not rest.startswith(".") or len(parts) == 3:
+            msg = f"table {_shown(name)} is no [database.][schema.]name with parts that are plain or between double quotes"
+            raise InvalidIdentifierError(msg)
+        rest = rest[1:]
+    return ".".join(parts)
+
+
+def _part(text: str, kind: str) -> str:
+    found = _PART.fullmatch(text)
+    return quoted(found[1].replace('""', '"'), kind) if found and found[1] else identifier(text, kind)
 
 
 def literal(value: str) -> str:

@@ -13,6 +13,7 @@ from airflow_provider_raydp_spcs.cli.demo.connection import connect
 from airflow_provider_raydp_spcs.local import daemon
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.integration.containers import make_images
+from tests.integration.inside import job_environment
 from tests.local_snowflake import local_snowflake
 
 
@@ -33,6 +34,12 @@ def home() -> Iterator[Path]:
 def environment(home: Path, images: Path) -> Iterator[dict[str, str]]:
     with local_snowflake(images, home=home) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def inside(environment: dict[str, str]) -> dict[str, str]:
+    """Variables by which a job in a container of a service connects; the service is there for its token."""
+    return job_environment(environment)
 
 
 @pytest.fixture

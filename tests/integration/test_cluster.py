@@ -213,6 +213,41 @@ def test_results_come_back_and_large_ones_by_way_of_the_stage(client: RayJobsCli
     assert client.result("once") is None
 
 
+TABLES = """
+from airflow_provider_raydp_spcs.runtime import read_dataset, read_table, set_result, spark_session, write_table
+values = read_dataset("INTO_SPARK")
+with spark_session() as spark:
+    frame = values.to_spark(spark).orderBy("F")
+    small = [frame.schema.simpleString(), [[str(value) for value in row] for row in frame.collect()]]
+    large = read_table(spark, "INTO_LARGE").repartition(3)
+    written = write_table(large, "INTO_COPY", mode="overwrite")
+    set_result([small, large.rdd.getNumPartitions(), written])
+"""
+
+
+def test_tables_go_through_the_executors_of_a_cluster_as_they_are(client: RayJobsClient, connection: Any) -> None:
+    """Also where NULLs stand beside whole numbers that no float can hold."""
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE INTO_SPARK (N NUMBER(18), D NUMBER(10, 2), F FLOAT, T VARCHAR, DAY DATE, B BOOLEAN)")
+    cursor.execute(
+        "INSERT INTO INTO_SPARK VALUES (9007199254740993, -0.01, 1, 'é', '1600-01-01', TRUE), (NULL, NULL, 2, NULL, NULL, NULL)"
+    )
+    numbers = "SELECT SEQ8() AS N, SEQ8()::VARCHAR AS T FROM TABLE(GENERATOR(ROWCOUNT => 200000))"
+    cursor.execute(f"CREATE TABLE INTO_LARGE AS {numbers}")
+    cursor.execute("CREATE TABLE INTO_COPY (N NUMBER(18), T VARCHAR)")
+    client.submit(JobRequest("tables", f"RAYDP_SUBMISSION_ID=tables python -c {shlex.quote(TABLES)}"))
+    wait_for_job(client, "tables", LogView(print), poll=0.3)
+    schema = "struct<N:bigint,D:decimal(10,2),F:double,T:string,DAY:date,B:boolean>"
+    rows = [
+        ["9007199254740993", "-0.01", "1.0", "é", "1600-01-01", "True"],
+        ["None", "None", "2.0", "None", "None", "None"],
+    ]
+    assert client.result("tables") == {"value": [[schema, rows], 3, 200_000]}
+    found = cursor.execute("SELECT COUNT(*), COUNT(DISTINCT N), SUM(T::NUMBER(18)) FROM INTO_COPY").fetchone()
+    assert [int(each) for each in found] == [200_000, 200_000, sum(range(200_000))]
+    assert cursor.execute("SHOW STAGES LIKE 'RAYDP_WRITE%'").fetchall() == []
+
+
 def test_a_million_lines_are_all_exported_once_and_in_order(client: RayJobsClient, connection: Any) -> None:
     program = "import sys\nfor n in range(1_000_000): sys.stdout.write(f'line {n}\\n')"
     client.submit(JobRequest("million", f"python -c {shlex.quote(program)}"))

@@ -23,10 +23,11 @@ class Engine:
         from fakesnow import macros
         from fakesnow.instance import FakeSnow
 
-        from airflow_provider_raydp_spcs.local.tables.mends import mend_aggregates, mend_timestamps
+        from airflow_provider_raydp_spcs.local.tables.mends import mend_aggregates, mend_numbers, mend_timestamps
 
         mend_timestamps()
         mend_aggregates()
+        mend_numbers()
         self._instance = FakeSnow(db_path=databases, create_schema_on_connect=False)
         # Sessions without a current database use these functions of fakesnow too.
         self._instance.duck_conn.execute(macros.creation_sql("memory"))

@@ -31,6 +31,8 @@ _casting: ContextVar[bool] = ContextVar("casting", default=False)
 _SCOPED = re.compile(r"^(\s*CREATE\s+(?:OR\s+REPLACE\s+)?)SCOPED\s+", re.IGNORECASE)
 _LOCK_SECONDS = 2.0
 """How long a statement waits for another's change; Snowflake's LOCK_TIMEOUT, much shorter."""
+_MERGED = "MERGE_CANDIDATES"
+"""The temporary table by which fakesnow merges."""
 _KEYS = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
 _COLUMN_KEYS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.Reference)
 _LOCKED = (
@@ -132,6 +134,10 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
     def _execute(self, transformed: Any, params: Any = None) -> None:
         """DuckDB refuses at once what Snowflake refuses once LOCK_TIMEOUT has passed, and its refusal has no number."""
         connection: Any = self._conn
+        if isinstance(transformed, exp.Create) and str(getattr(transformed.this, "name", "")).upper() == _MERGED:
+            # As of other tables fakesnow would take a note of it, in a database that a transaction on another must not touch.
+            self._duck_conn.execute(transformed.sql(dialect="duckdb"))
+            return
         self._place_temporary(transformed)
         for default in transformed.find_all(exp.DefaultColumnConstraint):
             if isinstance(default.this, exp.Alias):  # a sequence's next value, which fakesnow gives a column's name
@@ -324,6 +330,21 @@ def mend_aggregates() -> None:
         return made
 
     transforms.numeric_agg_implicit_cast = without_cast
+
+
+def mend_numbers() -> None:
+    """``NUMBER(38, 0)`` that is written out holds 38 digits; fakesnow makes 64-bit integers of it, as of INT."""
+    from fakesnow import transforms
+
+    original = transforms.integer_precision
+    if original.__module__ == __name__:
+        return
+
+    def with_digits(expression: Any) -> Any:
+        written_out = isinstance(expression, exp.DataType) and expression.this == exp.DataType.Type.DECIMAL
+        return expression if written_out and expression.expressions else original(expression)
+
+    transforms.integer_precision = with_digits
 
 
 def mend_timestamps() -> None:

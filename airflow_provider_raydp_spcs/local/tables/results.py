@@ -54,11 +54,11 @@ class TableResult:
         """How much memory it holds."""
         return int(self.table.nbytes)
 
-    def arrow_bytes(self) -> bytes:
-        """The rows as the Arrow stream that clients read."""
+    def arrow_bytes(self, start: int = 0, count: int | None = None) -> bytes:
+        """The rows, or some of them, as the Arrow stream that clients read."""
         from fakesnow.arrow import to_ipc, to_sf
 
-        return bytes(to_ipc(to_sf(plain(self.table), list(self.rowtype))))
+        return bytes(to_ipc(to_sf(plain(self.table.slice(start, count)), list(self.rowtype))))
 
 
 def column(name: str, duckdb_type: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from airflow_provider_raydp_spcs.local.wire.chunks import Chunks
 from airflow_provider_raydp_spcs.local.wire.messages import guarded
 from airflow_provider_raydp_spcs.local.wire.oauth import OAuth
 from airflow_provider_raydp_spcs.local.wire.queries import Queries
@@ -19,9 +20,15 @@ class Wire:
     """The routes."""
 
     def __init__(
-        self, sessions: Sessions, queries: Queries, transfers: Transfers, oauth: OAuth, sql_api: SqlApi
+        self,
+        sessions: Sessions,
+        queries: Queries,
+        transfers: Transfers,
+        chunks: Chunks,
+        oauth: OAuth,
+        sql_api: SqlApi,
     ) -> None:
-        self._sessions, self._queries, self._transfers = sessions, queries, transfers
+        self._sessions, self._queries, self._transfers, self._chunks = sessions, queries, transfers, chunks
         self._oauth, self._sql_api = oauth, sql_api
 
     def app(self) -> Starlette:
@@ -42,6 +49,7 @@ class Wire:
                 Route("/queries/{id}/abort-request", guarded(queries.abort_by_id), methods=post),
                 Route("/monitoring/queries/{id}", guarded(queries.monitor), methods=["GET"]),
                 Route(f"/{BUCKET}/{{path:path}}", self._transfers.serve, methods=["GET", "HEAD", "PUT"]),
+                Route("/results/{id}/{start:int}/{count:int}", self._chunks.serve, methods=["GET"]),
                 Route("/healthz", guarded(_health), methods=["GET"]),
             ]
         )

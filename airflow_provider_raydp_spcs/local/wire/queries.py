@@ -29,6 +29,7 @@ from airflow_provider_raydp_spcs.local.wire.answers import (
     UploadAnswer,
     status,
 )
+from airflow_provider_raydp_spcs.local.wire.chunks import Chunks
 from airflow_provider_raydp_spcs.local.wire.desk import ServerDesk
 from airflow_provider_raydp_spcs.local.wire.history import History, Query, Result
 from airflow_provider_raydp_spcs.local.wire.messages import body_of, mapping, success
@@ -58,10 +59,16 @@ class Queries:
     """The routes of statements."""
 
     def __init__(
-        self, sessions: Sessions, engine: Engine, dispatcher: Dispatcher, transfers: Transfers, history: History
+        self,
+        sessions: Sessions,
+        engine: Engine,
+        dispatcher: Dispatcher,
+        transfers: Transfers,
+        history: History,
+        chunks: Chunks,
     ) -> None:
         self._sessions, self._engine, self._dispatcher, self._transfers = sessions, engine, dispatcher, transfers
-        self._history = history
+        self._history, self._chunks = history, chunks
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="statement")
 
     async def query(self, request: Request) -> JSONResponse:
@@ -75,7 +82,7 @@ class Queries:
             query = self.start(token, session, body, request.url.netloc, key)
         if body.get("asyncExec"):
             return JSONResponse(pending_json(query.id, _DETACHED))
-        return await self._answer(query)
+        return await self._answer(query, request)
 
     def start(self, token: str, session: Session, body: dict[str, Any], host: str, key: str) -> Query:
         """Begin to run the statements of a request.
@@ -89,7 +96,7 @@ class Queries:
 
     async def result(self, request: Request) -> JSONResponse:
         """The result of an earlier statement."""
-        return await self._answer(self._asked_for(request))
+        return await self._answer(self._asked_for(request), request)
 
     async def monitor(self, request: Request) -> JSONResponse:
         """How far a statement is."""
@@ -138,14 +145,16 @@ class Queries:
         if query.task is not None and not query.task.done():
             await asyncio.wait([query.task], timeout=PATIENCE)
 
-    async def _answer(self, query: Query) -> JSONResponse:
+    async def _answer(self, query: Query, request: Request) -> JSONResponse:
         """What is known of it now, at the latest after a while."""
         await self.wait(query)
         if query.ended is None:
             return JSONResponse(pending_json(query.id, _IN_PROGRESS))
         if query.fault is not None or query.result is None:
             return JSONResponse(fault_json(query.fault or SnowflakeFault(709, "02000", "No result."), query.id))
-        return JSONResponse(result_json(query.result, query.facts, query.id))
+        _, session = self._sessions.of(request)
+        first, chunks = self._chunks.told(query, session.identity, request.url.netloc)
+        return JSONResponse(result_json(query.result, query.facts, query.id, first, chunks))
 
     @staticmethod
     def stop(query: Query, why: SnowflakeFault) -> None:

@@ -18,11 +18,23 @@ _DML: Final = range(0x3000, 0x3600)
 _PARAMETERS: Final = [{"name": "TIMEZONE", "value": "Etc/UTC"}]
 
 
-def result_json(result: RowsAnswer | TableResult | dict[str, Any], facts: SessionFacts, key: str) -> dict[str, Any]:
-    """The answer of a statement that succeeded."""
+def result_json(
+    result: RowsAnswer | TableResult | dict[str, Any],
+    facts: SessionFacts,
+    key: str,
+    first: int = 0,
+    chunks: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """The answer of a statement that succeeded.
+
+    :param first: how many rows of a table come with the answer.
+    :param chunks: where the others are.
+    """
     if isinstance(result, dict):
         return result
-    return rows_json(result, facts, key) if isinstance(result, RowsAnswer) else table_json(result, facts, key)
+    if isinstance(result, RowsAnswer):
+        return rows_json(result, facts, key)
+    return table_json(result, facts, key, first, chunks)
 
 
 def rows_json(answer: RowsAnswer, facts: SessionFacts, key: str = "") -> dict[str, Any]:
@@ -40,7 +52,9 @@ def rows_json(answer: RowsAnswer, facts: SessionFacts, key: str = "") -> dict[st
     return _succeeded(data, facts, key)
 
 
-def table_json(result: TableResult, facts: SessionFacts, key: str) -> dict[str, Any]:
+def table_json(
+    result: TableResult, facts: SessionFacts, key: str, first: int, chunks: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """A result of the engine for tables: Arrow for rows, and JSON for the counts of changed rows."""
     count = result.table.num_rows
     data: dict[str, Any] = {
@@ -59,8 +73,10 @@ def table_json(result: TableResult, facts: SessionFacts, key: str) -> dict[str, 
         counts = [[None if value is None else str(value) for value in row] for row in rows]
         data |= {"queryResultFormat": "json", "rowset": counts}
     else:
-        encoded = base64.b64encode(result.arrow_bytes()).decode() if count else ""
-        data |= {"queryResultFormat": "arrow", "rowsetBase64": encoded}
+        encoded = base64.b64encode(result.arrow_bytes(0, first)).decode() if count else ""
+        data |= {"queryResultFormat": "arrow", "rowsetBase64": encoded, "returned": first}
+        if chunks:
+            data |= {"chunks": list(chunks), "chunkHeaders": {}}
     return _succeeded(data, facts, key)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import pickle
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 from snowflake.connector.constants import QueryStatus
@@ -191,3 +193,37 @@ def test_a_statement_that_takes_too_long_is_stopped(sql: Sql) -> None:
     sql(f"ALTER USER {sql.connection.user} ABORT ALL QUERIES")
     until(lambda: sql.connection.get_query_status(cursor.sfqid) is QueryStatus.FAILED_WITH_ERROR)
     assert sql("SELECT 1") == [(1,)], "the session goes on"
+
+
+def test_large_results_come_in_parts_that_anybody_with_the_address_may_fetch(sql: Sql) -> None:
+    cursor = sql.connection.cursor()
+    cursor.execute("SELECT SEQ8() AS N, SEQ8()::VARCHAR AS T FROM TABLE(GENERATOR(ROWCOUNT => 300000))")
+    first, *others = cursor.get_result_batches() or []
+    assert others
+    assert first.rowcount + sum(batch.rowcount for batch in others) == 300_000
+    copies = pickle.loads(pickle.dumps(others))
+    numbers = [number for batch in [first, *copies] for number in batch.to_arrow()["N"].to_pylist()]
+    assert sorted(numbers) == list(range(300_000))
+    assert cursor.fetch_arrow_all()["T"].to_pylist() == [str(number) for number in numbers]
+    url = others[0]._remote_chunk_info.url
+    assert httpx.get(url).status_code == 200
+    assert httpx.get(url.partition("Signature=")[0] + "Signature=x").status_code == 403
+    other = sql.connection.cursor().execute("SELECT SEQ8() AS N FROM TABLE(GENERATOR(ROWCOUNT => 300000))")
+    foreign = other.get_result_batches()[1]._remote_chunk_info.url
+    assert httpx.get(url.partition("?")[0] + "?" + foreign.partition("?")[2]).status_code == 403
+
+
+def test_a_merge_from_a_temporary_table_is_part_of_its_transaction(sql: Sql) -> None:
+    sql("CREATE OR REPLACE TABLE MERGED (K NUMBER(38, 0), V VARCHAR)")
+    sql("INSERT INTO MERGED VALUES (1, 'a'), (12345678901234567890123456789012345678, 'wide')")
+    sql("CREATE OR REPLACE TEMPORARY TABLE COMING AS SELECT * FROM MERGED WHERE FALSE")
+    sql("INSERT INTO COMING VALUES (1, 'A'), (2, 'B')")
+    merge = (
+        "MERGE INTO MERGED USING (SELECT K AS NEW_K, V AS NEW_V FROM COMING) AS S ON K IS NOT DISTINCT FROM S.NEW_K "
+        "WHEN MATCHED THEN UPDATE SET V = S.NEW_V WHEN NOT MATCHED THEN INSERT (K, V) VALUES (S.NEW_K, S.NEW_V)"
+    )
+    for end, rows in (("ROLLBACK", [(1, "a")]), ("COMMIT", [(1, "A"), (2, "B")])):
+        sql("BEGIN TRANSACTION")
+        assert sql(merge) == [(1, 1)]
+        sql(end)
+        assert sql("SELECT * FROM MERGED ORDER BY K") == [*rows, (12345678901234567890123456789012345678, "wide")]

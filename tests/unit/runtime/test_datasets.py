@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from decimal import Decimal
@@ -19,10 +21,10 @@ from snowflake.connector.cursor import ResultMetadataV2
 from snowflake.connector.result_batch import ArrowResultBatch, RemoteChunkInfo
 from snowflake.connector.session_manager import SessionManagerFactory
 
-from airflow_provider_raydp_spcs.runtime.datasets import fetch_batch, write_parquet
-from airflow_provider_raydp_spcs.runtime.tables import selection
-from airflow_provider_raydp_spcs.runtime.types import arrow_schema
-from airflow_provider_raydp_spcs.spcs.errors import InvalidIdentifierError
+from airflow_provider_raydp_spcs.runtime.datasets import fetch_part, write_parquet
+from airflow_provider_raydp_spcs.runtime.errors import TableError
+from airflow_provider_raydp_spcs.runtime.fetching import ResultParts, fetch_batch
+from airflow_provider_raydp_spcs.runtime.types import arrow_names, arrow_schema
 
 FIXED = FIELD_NAME_TO_ID["FIXED"]
 COLUMNS = [
@@ -96,16 +98,37 @@ def test_an_empty_result_has_its_schema() -> None:
     assert table.schema == SCHEMA
 
 
-def test_selections() -> None:
-    assert selection("db.s.t", None, None) == "SELECT * FROM DB.S.T"
-    assert selection("t", ["a", "B"], "A = %s") == "SELECT A, B FROM T WHERE A = %s"
-    with pytest.raises(InvalidIdentifierError):
-        selection("t", ["a, b"], None)
-
-
 def test_blocks_become_one_file(tmp_path: Path) -> None:
     file = tmp_path / "000001.parquet"
     write_parquet(file, [pa.table({"A": [1], "B": pa.nulls(1)}), pa.table({"A": [2], "B": ["x"]})])
     assert parquet.read_table(file).to_pydict() == {"A": [1, 2], "B": [None, "x"]}
-    with pytest.raises(InvalidIdentifierError, match="no plain"):
-        write_parquet(file, [pa.table({"A B": [1]})])
+    whole = write_parquet(file, [pa.table({"a b": [[1, None], None], "S": [{"x": "é"}, {"x": None}]})])
+    assert [json.loads(text) for text in whole["S"].to_pylist()] == [{"x": "é"}, {"x": None}]
+    assert whole["a b"].to_pylist() == ["[1, null]", None]
+
+
+def test_parts_are_fetched_as_streams_and_as_batches() -> None:
+    parts = ResultParts("key", [inline(NARROW, 2), inline(WIDE, 1)], SCHEMA, time.time() + 60)
+    assert parts.rows == 3
+    stream = pa.ipc.open_stream(fetch_part(parts, 1)).read_all()
+    assert stream == fetch_batch(inline(WIDE, 1), SCHEMA)
+    wanted = [pa.RecordBatch.from_pydict({"id": [1, 0]})]
+    assert pa.Table.from_batches(parts(wanted))["N"].to_pylist() == [2**40, 1, None]
+
+
+def test_a_number_that_does_not_fit_is_told_and_not_cut() -> None:
+    huge = wire(pa.array([Decimal(2**63)], pa.decimal128(38, 0)), pa.array([1], pa.int64()), [""])
+    with pytest.raises(TableError, match=r"column N .*wide_numbers='decimal', or cast it in the query: N::TEXT"):
+        fetch_batch(inline(huge, 1), SCHEMA)
+    wide = fetch_batch(inline(huge, 1), arrow_schema(COLUMNS, "decimal"))
+    assert wide["N"].to_pylist() == [Decimal(2**63)]
+
+
+def test_names_of_types() -> None:
+    kinds = {
+        "bigint": pa.int8(), "double": pa.float32(), "decimal(10,2)": pa.decimal128(10, 2), "boolean": pa.bool_(),
+        "date": pa.date32(), "timestamp": pa.timestamp("ns", "UTC"), "void": pa.null(), "struct": pa.list_(pa.int8()),
+        "string": pa.large_string(), "binary": pa.binary(),
+    }  # fmt: skip
+    assert arrow_names(pa.schema(kinds.items())) == {name: name for name in kinds}
+    assert arrow_names(pa.schema({"x": pa.dictionary(pa.int8(), pa.string())})) == {"x": "string"}

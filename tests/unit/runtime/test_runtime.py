@@ -112,9 +112,18 @@ def test_types_follow_the_columns() -> None:
     )
 
 
+def test_whole_numbers_of_many_digits_are_decimals_where_that_is_asked_for() -> None:
+    columns = [column("A", "FIXED", 18, 0), column("B", "FIXED", 19, 0), column("C", "FIXED", 38, 37)]
+    assert spark_schema(columns, "decimal").simpleString() == "struct<A:bigint,B:decimal(19,0),C:decimal(38,37)>"
+    with pytest.raises(TableError, match="'long' and 'decimal'"):
+        spark_schema(columns, "int")  # type: ignore[arg-type]
+
+
 def test_a_type_that_spark_lacks_is_named_with_a_cast() -> None:
-    with pytest.raises(TableError, match="G::TEXT"):
+    with pytest.raises(TableError, match=r"ST_ASGEOJSON\(G\)::TEXT"):
         spark_schema([column("G", "GEOGRAPHY")])
+    with pytest.raises(TableError, match="T::TEXT"):
+        spark_schema([column("T", "TIME")])
 
 
 @pytest.mark.parametrize(("mode", "where"), [("append", "A = 1"), ("overwrite", "A = 1"), ("replace_where", None)])

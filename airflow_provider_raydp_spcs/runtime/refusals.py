@@ -1,0 +1,58 @@
+"""What Snowflake's refusals mean for whoever reads or writes a table, with the statement that helps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_provider_raydp_spcs.runtime.errors import TableError
+from airflow_provider_raydp_spcs.spcs.errors import InsufficientPrivilegesError, ObjectDoesNotExistError, SpcsError
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+
+@contextmanager
+def explained(snowflake: SnowflakeConnection, table: str, privileges: Sequence[str]) -> Iterator[None]:
+    """Tell which table, which role and which GRANT a refusal is about.
+
+    :param table: as SQL names it.
+    :param privileges: what is needed on it.
+    :raises TableError: it is not there, may not be used, or Snowflake refused for another reason.
+    """
+    try:
+        yield
+    except (ObjectDoesNotExistError, InsufficientPrivilegesError) as error:
+        role, schema = snowflake.role or "<role>", f"{snowflake.database}.{snowflake.schema}"
+        if re.search(r"\b(stage|schema)\b", str(error), re.IGNORECASE):
+            grants = f"GRANT USAGE, CREATE STAGE, CREATE TABLE ON SCHEMA {schema} TO ROLE {role}"
+        else:
+            grants = f"GRANT {', '.join(privileges)} ON TABLE {table} TO ROLE {role}"
+        msg = (
+            f"{table} is not there, or the role {role} may not do this ({error}). Make what is missing, or let its owner run: "
+            f"{grants}. The database and the schema need USAGE"
+        )
+        raise TableError(msg) from error
+    except SpcsError as error:
+        msg = f"{table}: {error}"
+        raise TableError(msg) from error
+
+
+@contextmanager
+def tasks_explained(table: str) -> Iterator[None]:
+    """Take the reason of a Spark task that failed at a table out of Spark's report.
+
+    What the user's own code raised goes on as it is.
+
+    :raises TableError: the task failed in this room.
+    """
+    try:
+        yield
+    except Exception as error:
+        reasons = re.findall(r"errors\.TableError: (.+)", str(error))
+        if not reasons:
+            raise
+        msg = f"{table}: {reasons[-1]}; nothing was written"
+        raise TableError(msg) from error
