@@ -47,7 +47,7 @@ def hand_over(folder: Path, words: Sequence[str]) -> int:
         with contextlib.suppress(OSError):
             nursery.send(do="stop", signal=number)
 
-    end = None
+    answer = end = None
     with contextlib.closing(nursery), contextlib.suppress(OSError):
         nursery.send_files([0, 1, 2])
         nursery.send(do="job", words=list(words), **_surroundings())
@@ -58,6 +58,9 @@ def hand_over(folder: Path, words: Sequence[str]) -> int:
             signal.signal(number, stop)
         end = nursery.receive()
     if end is None:
+        if answer is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(int(answer["pid"]), signal.SIGKILL)  # the kernel has killed the job, not what it started
         sys.stderr.write("The job was killed with the nursery from which it came; submit it again.\n")
         return -signal.SIGKILL
     return int(end["code"])

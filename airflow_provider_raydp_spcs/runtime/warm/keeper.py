@@ -74,8 +74,6 @@ class Keeper:
 
     def run(self) -> int:
         """Keep Spark; answer the exit code."""
-        for number in (signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(number, self._hear)
         threading.Thread(target=self._accept, daemon=True, name="warm-door").start()
         try:
             with self._start() as shared:
@@ -94,7 +92,8 @@ class Keeper:
             return 1
         return 0
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def hear(self, number: int, frame: FrameType | None = None) -> None:
+        """Take a signal: SIGTERM ends it at once, SIGUSR1 where it has no job."""
         del frame
         if number == signal.SIGUSR1:
             self._is_asked_to_leave = True

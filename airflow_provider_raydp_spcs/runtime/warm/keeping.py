@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -28,7 +29,10 @@ def keep(listener: socket.socket, sessions: Mapping[str, Any], key: str) -> None
     idle = float(os.environ.get(IDLE) or IDLE_SECONDS)
     # The JVM's threads must be those of this process' threads, for what is set in them counts (see SharedSpark.door).
     os.environ.pop("PYSPARK_PIN_THREAD", None)
-    sys.exit(Keeper(listener, partial(_started, found, key), idle, _say).run())
+    keeper = Keeper(listener, partial(_started, found, key), idle, _say)
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, keeper.hear)
+    sys.exit(keeper.run())
 
 
 @contextmanager
