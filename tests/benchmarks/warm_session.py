@@ -115,7 +115,9 @@ def bench() -> Iterator[Bench]:
 
 def _listener(port: int) -> psutil.Process:
     (pid,) = {
-        each.pid for each in psutil.net_connections("tcp") if each.status == "LISTEN" and each.laddr and each.laddr.port == port
+        each.pid
+        for each in psutil.net_connections("tcp")
+        if each.status == "LISTEN" and each.laddr and each.laddr.port == port
     }
     return psutil.Process(pid)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_raydp_spcs.runtime import errors
 from airflow_provider_raydp_spcs.runtime.errors import RuntimeRoomError, WarmSessionError
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
+from airflow_provider_raydp_spcs.runtime.raydp_bridge import RaydpBridge
 from airflow_provider_raydp_spcs.runtime.warm.places import FOLDER, keeper_socket, nursery_socket
 from airflow_provider_raydp_spcs.runtime.warm.sessions import Sessions
 from airflow_provider_raydp_spcs.runtime.warm.sharing import Door
@@ -47,11 +48,13 @@ def attached(sessions: Sessions, configs: Mapping[str, str], timeout: float, say
         say(f"Spark session: warm, {door.about}")
         spark = _session(door)
         gateway: Any = spark.sparkContext._gateway
+        bridge = _Bridge(spark, line)
         try:
             _set(spark, configs)
             with _ray_namespace(door.namespace, say), stages_shown(spark, tracker=_own_stages(spark, door.tag)):
                 yield spark
         finally:
+            bridge.stop()
             with contextlib.suppress(Exception):  # the JVM may be gone, and the job's own error is the news
                 spark.stop()
                 gateway.shutdown()  # of this door only; else every object that Python lets go would still be told there
@@ -169,6 +172,27 @@ def _shared_context() -> type[SparkContext]:
             SparkContext._gateway = SparkContext._jvm = None
 
     return SharedContext
+
+
+class _Bridge(RaydpBridge):
+    """What RayDP's Python half must find in a job whose session is another process'.
+
+    :param line: the lease.
+    """
+
+    def __init__(self, spark: SparkSession, line: Line) -> None:
+        self._line, self._asking, self._has_master = line, threading.Lock(), False
+        super().__init__(spark, {}, lambda: None)
+
+    def master(self) -> None:
+        """RayDP's master actor, which the keeper starts at the first use of any job, and which outlives the job."""
+        with self._asking:
+            if not self._has_master:
+                self._line.send(master=True)
+                self._has_master = self._line.receive() is not None
+
+    def make_driver_agent(self) -> None:
+        """The keeper has made it, once for its JVM."""
 
 
 def _set(spark: SparkSession, configs: Mapping[str, str]) -> None:

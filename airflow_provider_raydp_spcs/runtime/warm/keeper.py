@@ -36,6 +36,10 @@ class Shared(Protocol):
         """A way in for a job."""
         ...
 
+    def make_master(self) -> None:
+        """Have RayDP's master actor there."""
+        ...
+
     def fault(self, *, in_doubt: bool) -> str | None:
         """Why nobody can use it any more."""
         ...
@@ -211,6 +215,10 @@ class Keeper:
                 line.send(door=door.to_json())
                 self._say(f"job {job} has come")
                 farewell = line.receive()
+                while farewell is not None and "master" in farewell:
+                    self._shared.make_master()
+                    line.send(master=True)
+                    farewell = line.receive()
                 # Whoever goes without a word has crashed, or was killed; what it did to Spark meanwhile is anybody's guess.
                 self._is_in_doubt |= farewell is None
                 self._say(f"job {job} has {'ended' if farewell else 'broken off'}")

@@ -55,6 +55,7 @@ class SharedSpark:
 
     def __init__(self, spark: SparkSession, namespace: str) -> None:
         self._spark, self._namespace = spark, namespace
+        self._making_master = threading.Lock()
 
     @property
     def _context(self) -> Any:
@@ -99,6 +100,15 @@ class SharedSpark:
                 # With it goes every object that the job's Python referred to.
                 server.shutdown()
                 jvm.SparkSession.setDefaultSession(self._spark._jsparkSession)
+
+    def make_master(self) -> None:
+        """See that RayDP's master actor is there, which keeps references to objects that Spark reads, for every job."""
+        from airflow_provider_raydp_spcs.runtime.raydp_bridge import bridge_here
+
+        bridge = bridge_here()  # RayDP's own start has made one
+        if bridge is not None:
+            with self._making_master:
+                bridge.master()
 
     def fault(self, *, in_doubt: bool) -> str | None:
         """Why nobody can use it any more; None where it is well.

@@ -43,6 +43,9 @@ class FakeShared:
         finally:
             tell("close", job)
 
+    def make_master(self) -> None:
+        tell("master")
+
     def fault(self, *, in_doubt: bool) -> str | None:
         tell("doubt" if in_doubt else "trust")
         broken = Path(self._configs.get("broken", "/nowhere"))

@@ -220,6 +220,14 @@ def test_a_job_that_breaks_off_puts_the_session_in_doubt_until_it_is_tried(world
     assert [word for word in world.log.read_text().split() if word in ("trust", "doubt")] == ["trust", "doubt", "trust"]
 
 
+def test_the_keeper_makes_what_raydp_needs_for_the_exchange_when_a_job_asks(world: World) -> None:
+    line, _ = world.lease("a")
+    line.send(master=True)
+    assert line.receive() == {"master": True}
+    assert world.told("master") == 1
+    line.close()
+
+
 def test_a_dead_session_is_replaced_and_told(world: World, tmp_path: Path) -> None:
     broken, said = tmp_path / "broken", list[str]()
     first, one = world.lease("a", broken=str(broken))
