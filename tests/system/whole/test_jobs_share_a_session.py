@@ -84,7 +84,7 @@ class Warm:
 
     def end(self, job: str, until: Callable[[JobInfo, str], bool] | None = None) -> tuple[JobInfo, Any, str]:
         """Its state, result and log at its end, or when a condition is met."""
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 400
         with self._cluster.jobs() as ray:
             while True:
                 info = ray.info(job)
