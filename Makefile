@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-tables constraints wheel clean
+.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-tables bench-warm constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
@@ -78,6 +78,8 @@ bench-nodes: $(VENV)/.installed-dev  ## what a cluster costs by the number of it
 
 bench-results: $(VENV)/.installed-dev  ## one table, one JSON file and one plot of what the others wrote into bench/
 	$(BIN)/python -m tests.benchmarks.results
+bench-warm: $(VENV)/.installed-dev  ## a job with a warm session, beside one that starts stock RayDP
+	$(BIN)/python -m tests.benchmarks.warm_session
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist

@@ -44,11 +44,14 @@ def submit(
     runtime_env: Annotated[
         Path | None, typer.Option(help="YAML or JSON file with Ray's runtime environment. No secrets: it is visible.")
     ] = None,
+    session: Annotated[
+        str, typer.Option(metavar="own|warm", help="warm: share a running Spark application with other such jobs.")
+    ] = "own",
 ) -> None:
     """Run a Python file on a cluster. The exit code is the job's fate: 0 where it succeeded, 5 where it did not."""
     from airflow_provider_raydp_spcs.cli.job_submission import Submission, follow
 
-    wanted = Submission.read(cluster, file, arguments or [], job_id, runtime_env, timeout)
+    wanted = Submission.read(cluster, file, arguments or [], job_id, runtime_env, timeout, session)
     with scope.open() as snowflake:
         head = snowflake.head(cluster)
         with _client(head) as client:

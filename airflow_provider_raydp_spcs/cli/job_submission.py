@@ -6,7 +6,7 @@ import secrets
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from airflow_provider_raydp_spcs.cli.durations import seconds
 from airflow_provider_raydp_spcs.cli.exit_codes import ExitCode, UsageError, code_of
 from airflow_provider_raydp_spcs.cli.job_view import job_json
 from airflow_provider_raydp_spcs.cli.output import answer, explain, is_json, say
-from airflow_provider_raydp_spcs.jobs.application import Application
+from airflow_provider_raydp_spcs.jobs.application import OWN, Application, check_session
 from airflow_provider_raydp_spcs.jobs.errors import JobFailedError, JobInputError, JobTimeoutError
 from airflow_provider_raydp_spcs.jobs.logs import LogView
 from airflow_provider_raydp_spcs.jobs.submission import check_runtime_env, check_submission_id
@@ -57,6 +57,7 @@ class Submission:
         job_id: str | None,
         runtime_env: Path | None,
         timeout: str | None,
+        session: str = OWN,
     ) -> Submission:
         """What the command line says, looked through before anything is sent.
 
@@ -71,6 +72,7 @@ class Submission:
         try:
             check_submission_id(job)
             check_runtime_env(environment)
+            application = replace(application, session=check_session(session))
         except JobInputError as error:
             raise UsageError(str(error)) from error
         return cls(cluster, application, job, environment, seconds(timeout, "--timeout"))

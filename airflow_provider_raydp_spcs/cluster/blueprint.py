@@ -11,7 +11,13 @@ from typing import Final
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.cluster import monitoring
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
-from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, MonitoringConfig, NodeConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.config import (
+    WARM_IDLE_SECONDS,
+    ClusterConfig,
+    MonitoringConfig,
+    NodeConfig,
+    WorkerGroup,
+)
 from airflow_provider_raydp_spcs.cluster.endpoints import JOB_FILES, NOTEBOOK
 from airflow_provider_raydp_spcs.cluster.naming import HEAD, host, pool_name, service_name
 from airflow_provider_raydp_spcs.cluster.sizing import size_node
@@ -204,9 +210,11 @@ class _Draft:
 
 
 def _limits(config: ClusterConfig) -> dict[str, str]:
-    """What the head's dead-man's switch needs; nothing where no limit is set."""
+    """What the head's dead-man's switch needs, and when warm sessions end; nothing where no limit is set."""
     limits = {"RAYDP_MAX_LIFE_SECONDS": config.max_life_seconds, "RAYDP_MAX_IDLE_SECONDS": config.max_idle_seconds}
     env = {name: str(seconds) for name, seconds in limits.items() if seconds is not None}
+    if config.warm_idle_seconds != WARM_IDLE_SECONDS:
+        env["RAYDP_WARM_IDLE_SECONDS"] = str(config.warm_idle_seconds)
     return {**env, "RAYDP_IDLE_ACTION": config.idle_action} if "RAYDP_MAX_IDLE_SECONDS" in env else env
 
 

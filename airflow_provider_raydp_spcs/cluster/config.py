@@ -28,6 +28,7 @@ MAX_RETENTION_DAYS: Final = 365
 MIN_LIMIT_SECONDS: Final = 60
 MAX_LIMIT_SECONDS: Final = 31_536_000
 """Shortest and longest life and idleness that may be asked for; the longest is a year."""
+WARM_IDLE_SECONDS: Final = 600
 IDLE_ACTIONS: Final = ("suspend", "drop")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -203,6 +204,7 @@ class ClusterConfig:
     :param max_life_seconds: age at which the cluster is dropped, whatever runs on it; None for never.
     :param max_idle_seconds: seconds without any Ray job after which ``idle_action`` is done; None for never.
     :param idle_action: ``suspend`` keeps services and pools without nodes, ``drop`` removes them.
+    :param warm_idle_seconds: seconds without a job after which a warm session gives its executors back.
     :param tags: Snowflake tags for services and pools.
     :raises ClusterConfigError, InvalidIdentifierError, InvalidValueError, UnknownInstanceFamilyError: at construction.
     """
@@ -224,6 +226,7 @@ class ClusterConfig:
     max_life_seconds: int | None = None
     max_idle_seconds: int | None = None
     idle_action: str = "suspend"
+    warm_idle_seconds: int = WARM_IDLE_SECONDS
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -249,6 +252,7 @@ class ClusterConfig:
         for limit in ("max_life_seconds", "max_idle_seconds"):
             if getattr(self, limit) is not None:
                 sql.count(getattr(self, limit), limit, minimum=MIN_LIMIT_SECONDS, maximum=MAX_LIMIT_SECONDS)
+        sql.count(self.warm_idle_seconds, "warm_idle_seconds", minimum=1, maximum=MAX_LIMIT_SECONDS)
         if self.idle_action not in IDLE_ACTIONS:
             msg = f"idle_action of cluster {self.name} is {self.idle_action!r}; allowed are {', '.join(IDLE_ACTIONS)}"
             raise ClusterConfigError(msg)

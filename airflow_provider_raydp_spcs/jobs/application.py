@@ -8,13 +8,32 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError
+from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError, JobInputError
 from airflow_provider_raydp_spcs.jobs.submission import JobRequest
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.spcs.stages import Stages
+
+
+OWN: Final = "own"
+SESSIONS: Final = (OWN, "warm")
+"""Whose Spark application a job uses."""
+
+
+def check_session(session: str) -> str:
+    """Whose Spark application a job shall use.
+
+    :raises JobInputError: none of :data:`SESSIONS`.
+    """
+    if session not in SESSIONS:
+        msg = (
+            f"session is {session!r}; allowed are 'own' (the job starts a Spark application) and 'warm' (it shares one with "
+            "other jobs of the cluster)"
+        )
+        raise JobInputError(msg)
+    return session
 
 
 @dataclass(frozen=True)
@@ -25,12 +44,14 @@ class Application:
     :param sha256: checksum of its content.
     :param arguments: of the application.
     :param command: of the runtime that runs it: ``run`` for a Python file, ``call`` for a function that was sent.
+    :param session: ``own``, or ``warm`` where it shares a Spark application with other jobs of the cluster.
     """
 
     file: Path
     sha256: str
     arguments: tuple[str, ...] = ()
     command: str = "run"
+    session: str = OWN
 
     @classmethod
     def read(cls, path: str | Path, arguments: Sequence[str] = ()) -> Self:
@@ -74,5 +95,7 @@ class Application:
         """The command of the job, for a shell on the head."""
         words = ["python", "-m", "airflow_provider_raydp_spcs.runtime", self.command]
         words += ["--application", f"{self.folder(cluster)}/{self.file.name}", "--sha256", self.sha256]
+        # Only where it is asked for: a command is as it was for jobs that were submitted before there were warm sessions.
+        words += ["--session", self.session] if self.session != OWN else []
         words += ["--job", submission_id, "--"]
         return shlex.join([*words, *self.arguments])

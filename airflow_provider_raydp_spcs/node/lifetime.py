@@ -11,7 +11,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.node.errors import JobsUnknownError
 from airflow_provider_raydp_spcs.node.settings import NodeSettings
 from airflow_provider_raydp_spcs.runtime.connecting import connection
+from airflow_provider_raydp_spcs.runtime.warm.places import METADATA
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 
@@ -118,13 +119,18 @@ class DeadMansSwitch:
         if limit is None:
             return None
         jobs, now = self._jobs(), self._now()
-        if any(job.get("status") in _BUSY for job in jobs):
+        if any(job.get("status") in _BUSY and not _is_kept(job) for job in jobs):
             self._last_busy = now
             return None
         ends = (float(job.get("end_time") or 0) / 1000 for job in jobs)
         self._last_busy = max(self._last_busy, *ends, 0.0)
         idle = now - self._last_busy
         return f"no Ray job has run for {idle:.0f} s, and max_idle_seconds is {limit}" if idle >= limit else None
+
+
+def _is_kept(job: Mapping[str, Any]) -> bool:
+    """Whether a job is a warm session, which is there for jobs and is no work itself."""
+    return METADATA in (job.get("metadata") or {})
 
 
 def ray_jobs(address: str) -> list[dict[str, Any]]:

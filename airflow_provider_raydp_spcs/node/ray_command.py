@@ -17,11 +17,15 @@ from airflow_provider_raydp_spcs.node.node_ports import head_gcs, node_ports
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 from airflow_provider_raydp_spcs.node.spark_targets import DRIVERS
 from airflow_provider_raydp_spcs.runtime import drivers
+from airflow_provider_raydp_spcs.runtime.warm import places
 
 _SHM: Final = Path("/dev/shm")  # noqa: S108 - where Ray keeps its object store
 _SHM_SHARE: Final = 0.9
 MIN_OBJECT_STORE: Final = 80 * 1024**2
 """Ray refuses smaller object stores."""
+
+WARM: Final = "warm"
+"""The folder of the warm sessions' sockets, below Ray's."""
 
 # A dead node is noticed after 11 s instead of 31 s (measured with three containers).
 _HEALTH_CHECKS: Final = {
@@ -94,14 +98,15 @@ def ray_environment(
         # ports is Snowflake's to say: its sign-in from outside, and the owner's role inside the account (reference 3.4).
         "RAY_AUTH_MODE": base.get("RAY_AUTH_MODE", "disabled"),
         "PYTHONUNBUFFERED": "1",
-        **(_head_environment(address, base) if settings.role is Role.HEAD else {}),
+        **(_head_environment(settings, address, base) if settings.role is Role.HEAD else {}),
     }
 
 
-def _head_environment(address: str, base: Mapping[str, str]) -> dict[str, str]:
+def _head_environment(settings: NodeSettings, address: str, base: Mapping[str, str]) -> dict[str, str]:
     own = node_ports(address)
     return {
         **_HEALTH_CHECKS,
+        places.FOLDER: str(settings.ray_dir / WARM),
         **dashboard_environment(base),
         "AUTOSCALER_METRIC_PORT": str(own.autoscaler_metrics),
         "DASHBOARD_METRIC_PORT": str(own.dashboard_metrics),

@@ -25,6 +25,7 @@ from airflow_provider_raydp_spcs.node.node_ports import head_gcs
 from airflow_provider_raydp_spcs.node.notebook import Notebook, own_origin
 from airflow_provider_raydp_spcs.node.ray_command import ray_command, ray_environment
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
+from airflow_provider_raydp_spcs.node.warm_nursery import WarmNursery
 
 _STOP_SECONDS = 20
 """Within the 30 s that the platform leaves between SIGTERM and SIGKILL (SPCS reference 2.3)."""
@@ -53,6 +54,7 @@ def _run(settings: NodeSettings) -> int:
     environment = ray_environment(settings, address, find_java(), options, os.environ)
     stopping = _StopSignals()
     notebook = _notebook(settings, address, environment) if settings.notebook else None
+    nursery: WarmNursery | None = None
 
     def is_ready() -> bool:
         return health.ray_is_ready(settings, address) and (notebook is None or notebook.settled())
@@ -76,8 +78,12 @@ def _run(settings: NodeSettings) -> int:
         stopping.watch(process)
         if settings.role is Role.HEAD:
             lifetime.start(settings, address, say)
+            nursery = WarmNursery(settings.ray_dir, address, environment, say)
+            nursery.start()
         code = process.wait()
     finally:
+        if nursery is not None:
+            nursery.stop()
         if notebook is not None:
             notebook.stop()
         if logs is not None:

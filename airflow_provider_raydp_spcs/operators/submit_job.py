@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_raydp_spcs.jobs.application import Application
+from airflow_provider_raydp_spcs.jobs.application import OWN, Application, check_session
 from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError, RayJobsError
 from airflow_provider_raydp_spcs.jobs.generation import LogPosition, Ticket, current_job
 from airflow_provider_raydp_spcs.jobs.logs import MAX_LINES, LogView
@@ -63,6 +63,8 @@ class SubmitRayDPJobOperator(RayDPOperator):
     :param artifacts_stage: where the application goes; the stage that the cluster mounts.
     :param runtime_env: Ray's runtime environment of the job; code in it must be on the cluster already. It is shown in the
         UI, so never put secrets here either.
+    :param session: ``own`` starts a Spark application where the job asks for a session; ``warm`` shares one with other such
+        jobs of the cluster, which is there within a second once the first of them has started it.
     :param wait_for_completion: otherwise the task ends with the submit; see ``RayDPJobSensor``.
     :param deferrable: wait in the triggerer, without a worker slot. Default: ``[operators] default_deferrable``.
     :param timeout: seconds from the submit after which the job is stopped and the task fails; None for no limit.
@@ -77,6 +79,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
         "application_args",
         "artifacts_stage",
         "runtime_env",
+        "session",
     )
     operator_extra_links = JOB_LINKS
 
@@ -87,6 +90,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
         application_args: Sequence[str] = (),
         artifacts_stage: str = "RAYDP_ARTIFACTS",
         runtime_env: Mapping[str, Any] | None = None,
+        session: str = OWN,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         timeout: float | None = None,
@@ -99,6 +103,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
         self.application_args = list(application_args)
         self.artifacts_stage = artifacts_stage
         self.runtime_env = dict(runtime_env or {})
+        self.session = session
         self.wait_for_completion, self.deferrable = wait_for_completion, deferrable
         self.timeout, self.poll_interval, self.max_log_lines = timeout, poll_interval, max_log_lines
         self._stop: Callable[[], None] | None = None
@@ -107,7 +112,9 @@ class SubmitRayDPJobOperator(RayDPOperator):
     def execute(self, context: Context) -> Any:
         """See the class."""
         check_runtime_env(self.runtime_env)
-        with self.prepare(context) as application, self.spcs() as hook:
+        session = check_session(self.session)
+        with self.prepare(context) as found, self.spcs() as hook:
+            application = replace(found, session=session)
             ray = self._ray(hook)
             with patiently(ray.client, told=self.say) as client:
                 look_up = partial(cluster_versions, client, self.cluster_name)

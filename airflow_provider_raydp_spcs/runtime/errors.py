@@ -31,6 +31,10 @@ class DriverStartError(RuntimeRoomError):
     """The JVM of Spark's driver ended before it could be talked to."""
 
 
+class WarmSessionError(RuntimeRoomError):
+    """A warm session cannot be had, or not with these settings."""
+
+
 class NotInsideSnowflakeError(RuntimeRoomError):
     """Something of the platform is missing: the job does not run in a service."""
 

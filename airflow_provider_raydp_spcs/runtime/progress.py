@@ -14,13 +14,14 @@ LOOK_SECONDS: Final = 2.0
 
 
 @contextmanager
-def stages_shown(spark: SparkSession, every: float = LOOK_SECONDS) -> Iterator[None]:
+def stages_shown(spark: SparkSession, every: float = LOOK_SECONDS, tracker: Any = None) -> Iterator[None]:
     """Print a line whenever an active stage has got on, for the time of the block.
 
     :param every: seconds between looks; stages that are shorter are not seen.
+    :param tracker: tells the stages; by default Spark's own, which tells all of the application.
     """
     ended = threading.Event()
-    progress = StageProgress(spark.sparkContext.statusTracker(), _print)
+    progress = StageProgress(tracker or spark.sparkContext.statusTracker(), _print)
 
     def watch() -> None:
         while not ended.wait(every):

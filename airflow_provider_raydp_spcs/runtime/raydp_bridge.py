@@ -92,6 +92,11 @@ _current: Final[list[RaydpBridge]] = []
 """The session of this process, if there is one."""
 
 
+def bridge_here() -> RaydpBridge | None:
+    """That of this process' session; None where RayDP has started it itself, or nobody."""
+    return _current[-1] if _current else None
+
+
 class _Watch(MetaPathFinder):
     """Notices when RayDP is imported."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.quick_start import QuickStart, hindrance
 from airflow_provider_raydp_spcs.runtime.raydp_bridge import RaydpBridge
 from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize, Wish, size_spark, worker_nodes
+from airflow_provider_raydp_spcs.runtime.warm.places import is_warm
+from airflow_provider_raydp_spcs.runtime.warm.room import make_room
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -36,6 +39,9 @@ def spark_session(
 ) -> Iterator[SparkSession]:
     """A Spark session sized from the cluster's real resources; stopped at the end of the block.
 
+    In a job that was submitted with ``session="warm"`` it is a session of an application that other jobs use, too
+    (:mod:`~airflow_provider_raydp_spcs.runtime.warm`), and goes on after the block.
+
     :param app_name: unique in the cluster; by default from the Ray job, so that jobs side by side do not collide.
     :param executors: how many; by default one on each worker node.
     :param executor_cores: task slots of each.
@@ -47,6 +53,13 @@ def spark_session(
     :raises SparkSizeError: what is asked for fits on no node.
     :raises SparkStartError: no executor came up in time.
     """
+    if is_warm(os.environ):
+        from airflow_provider_raydp_spcs.runtime.warm.attaching import attached_for
+
+        sizes = (executors, executor_cores, executor_memory_mib, share)
+        with attached_for(*sizes, configs or {}, start_timeout) as shared:
+            yield shared
+        return
     given = dict(configs or {})
     # First of all, for it takes as long as importing Ray.
     start, reason = begin(given)
@@ -61,6 +74,8 @@ def spark_session(
         name = app_name or f"raydp-{ray.get_runtime_context().get_job_id()}"
         settings = {**spark_settings(size), **(metrics_settings() if is_monitored() else {}), **given}
         _tell(f"Spark session: {size}, {settings['spark.sql.shuffle.partitions']} shuffle partitions")
+        cpus, workers = size.executors * size.actor_cpus, size.executors * size.actor_worker_resource
+        make_room(cpus, workers, ray.available_resources)
         if start is not None:
             try:
                 spark, stop = quickly(start, name, settings)

@@ -22,6 +22,7 @@ from airflow_provider_raydp_spcs.jobs.errors import (
 from airflow_provider_raydp_spcs.jobs.generation import LOG_KEY
 from airflow_provider_raydp_spcs.operators.base import JOB_XCOM
 from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOperator
+from airflow_provider_raydp_spcs.runtime.job import read
 from airflow_provider_raydp_spcs.spcs.service_info import ServiceStatus
 from tests.unit.airflow.fakes import ENDS_WELL, FAILS, GOES_ON, TOKEN, Airflow, FakeHead, FakeSnowflake
 
@@ -59,6 +60,23 @@ def test_a_job_is_put_submitted_and_waited_for(
     assert stored == f"RAYDP_ARTIFACTS/{words[words.index('--application') + 1]}"
     assert snowflake.stages.files_there[stored] == Path(application).read_text()
     assert [line for line in told() if line in ("first line", "last line")] == ["first line", "last line"]
+
+
+def test_a_job_may_share_a_session(submit: Any, head: FakeHead, airflow: Airflow) -> None:
+    submit(session="warm").execute(airflow.context())
+    ((name, job),) = head.jobs.items()
+    words = shlex.split(job.request["entrypoint"])
+    assert words[words.index("--session") + 1] == "warm"
+    assert read(words[words.index("run") :]).session == "warm"
+    assert read(["run", "--application", "a", "--sha256", "b", "--job", name]).session == "own"
+
+
+def test_another_kind_of_session_is_refused_before_anything_is_done(
+    submit: Any, head: FakeHead, airflow: Airflow
+) -> None:
+    with pytest.raises(JobInputError, match="session is 'hot'; allowed are 'own'"):
+        submit(session="hot").execute(airflow.context())
+    assert head.posted == 0
 
 
 def test_a_job_without_a_result_gives_none(submit: Any, airflow: Airflow) -> None:

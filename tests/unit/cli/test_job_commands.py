@@ -37,6 +37,13 @@ def test_submit_shows_the_log_and_answers_the_result(snowflake: FakeSnowflake, h
     assert head.posted == 2
 
 
+def test_a_job_may_share_a_session(head: FakeHead, file: str) -> None:
+    run("job", "submit", "c", file, "--id", "mine", "--session", "warm", "--no-wait")
+    assert " --session warm " in head.jobs["mine"].request["entrypoint"]
+    said = run("job", "submit", "c", file, "--session", "hot", "--no-wait", code=ExitCode.USAGE)
+    assert "session is 'hot'; allowed are 'own'" in said.err
+
+
 def test_in_json_the_log_goes_to_standard_error(head: FakeHead, file: str) -> None:
     said = run("job", "submit", "c", file, "--output", "json")
     assert "first line" in said.err

@@ -61,6 +61,7 @@ from airflow_provider_raydp_spcs.spcs.instance_families import INSTANCE_FAMILIES
         ({"max_life_seconds": 59}, "max_life_seconds is 59; allowed are whole numbers from 60 to 31,536,000"),
         ({"max_idle_seconds": 31_536_001}, "max_idle_seconds is 31536001"),
         ({"max_idle_seconds": "600"}, "max_idle_seconds is '600'"),
+        ({"warm_idle_seconds": 0}, "warm_idle_seconds is 0; allowed are whole numbers from 1 to 31,536,000"),
         ({"idle_action": "explode"}, "idle_action of cluster C is 'explode'; allowed are suspend, drop"),
         ({"wrong": 1}, "unknown ['wrong']"),
         ({"head": []}, "head is []; it must be a mapping of instance_family"),
@@ -84,6 +85,7 @@ def test_a_mapping_there_and_back() -> None:
         max_life_seconds=31_536_000,
         max_idle_seconds=60,
         idle_action="drop",
+        warm_idle_seconds=5,
         tags={"T": "v"},
     )
     assert config.name == "C"

@@ -11,6 +11,7 @@ from airflow_provider_raydp_spcs.cluster.blueprint import draw
 from airflow_provider_raydp_spcs.cluster.comment import ClusterComment
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.runtime.warm.places import IDLE, IDLE_SECONDS
 from tests.unit.cluster.fakes import FakeClient
 
 CONFIG = ClusterConfig("C", worker_groups=[WorkerGroup(count=2)])
@@ -24,7 +25,7 @@ def clusters(client: FakeClient) -> Clusters:
 def test_limits_reach_the_heads_container_only() -> None:
     def limits(config: ClusterConfig) -> list[dict[str, str]]:
         found = [service.specification.containers[0].env for service in draw(config, "D", "S").services]
-        names = ("RAYDP_MAX_LIFE_SECONDS", "RAYDP_MAX_IDLE_SECONDS", "RAYDP_IDLE_ACTION")
+        names = ("RAYDP_MAX_LIFE_SECONDS", "RAYDP_MAX_IDLE_SECONDS", "RAYDP_IDLE_ACTION", IDLE)
         return [{name: env[name] for name in names if name in env} for env in found]
 
     assert limits(CONFIG) == [{}, {}]
@@ -32,6 +33,8 @@ def test_limits_reach_the_heads_container_only() -> None:
     assert limits(replace(CONFIG, max_idle_seconds=90, idle_action="drop")) == [
         {"RAYDP_MAX_IDLE_SECONDS": "90", "RAYDP_IDLE_ACTION": "drop"}, {},
     ]  # fmt: skip
+    assert limits(replace(CONFIG, warm_idle_seconds=90)) == [{IDLE: "90"}, {}]
+    assert CONFIG.warm_idle_seconds == IDLE_SECONDS
 
 
 def test_the_time_of_expiry_is_written_down_and_changes_nothing_else(client: FakeClient, clusters: Clusters) -> None:

@@ -21,6 +21,7 @@ from airflow_provider_raydp_spcs.node import lifetime
 from airflow_provider_raydp_spcs.node.errors import JobsUnknownError, SettingError
 from airflow_provider_raydp_spcs.node.lifetime import DeadMansSwitch, ray_jobs
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
+from airflow_provider_raydp_spcs.runtime.warm.places import METADATA
 from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
 from tests.unit.cluster.fakes import FakeClient
 
@@ -100,6 +101,12 @@ def test_a_cluster_with_a_job_is_not_idle(status: str, kind: str) -> None:
     world.jobs = [{"type": kind, "status": "STOPPED", "end_time": None}]
     assert not world.look_at(10_599), "idle since it was last seen running, though Ray tells no end"
     assert world.look_at(10_600)
+
+
+def test_a_warm_session_is_no_work() -> None:
+    world = World(**IDLE)
+    world.jobs = [{"type": "DRIVER", "status": "RUNNING", "end_time": None, "metadata": {METADATA: "key"}}]
+    assert world.look_at(600)
 
 
 def test_idleness_counts_from_the_last_end() -> None:
