@@ -30,18 +30,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: bench-import bench-statements bench-noop bench-deferred bench-creation bench-log-export bench-exchange bench-nodes bench-demo bench-results  ## every figure, and one table of them
-
 # Every benchmark of this file, one after another; one that misses its goal stops none of the others.
 BENCHMARKS := $(filter-out bench-results,$(shell sed -n 's/^\(bench-[a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST))))
 
 bench: $(VENV)/.installed-dev  ## every figure, and one table of them in bench/
 	-$(MAKE) --keep-going $(BENCHMARKS)
 	$(MAKE) bench-results
-
-bench: bench-cold-session bench-import bench-statements bench-noop bench-deferred bench-demo  ## every figure in the README
-
-bench: bench-import bench-statements bench-noop bench-deferred bench-exchange bench-tables bench-nodes bench-demo bench-results  ## every figure, and one table of them
 
 bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
 	$(BIN)/python -m tests.benchmarks.demo_figures
@@ -78,6 +72,7 @@ bench-nodes: $(VENV)/.installed-dev  ## what a cluster costs by the number of it
 
 bench-results: $(VENV)/.installed-dev  ## one table, one JSON file and one plot of what the others wrote into bench/
 	$(BIN)/python -m tests.benchmarks.results
+
 bench-warm: $(VENV)/.installed-dev  ## a job with a warm session, beside one that starts stock RayDP
 	$(BIN)/python -m tests.benchmarks.warm_session
 
