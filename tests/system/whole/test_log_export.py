@@ -54,8 +54,9 @@ def test_nodes_export_what_ray_would_have_told(whole_cluster: WholeCluster, tmp_
     with whole_cluster.jobs() as ray:
         (job,) = [each.submission_id for each in ray.jobs() if each.submission_id.startswith("logged-")]
         arguments = whole_cluster.client, whole_cluster.clusters
-        lacking = export_logs(*arguments, slow, [job], WithoutOrders(ray)).missing  # type: ignore[arg-type]
-        assert export_logs(*arguments, fast, [job], ray, lines.append).missing == lacking
+        export_logs(*arguments, slow, [job], WithoutOrders(ray))  # type: ignore[arg-type]
+        lacking = export_logs(*arguments, fast, [job], ray, lines.append).missing
+    assert [each for each in lacking if not each.startswith("metrics")] == []
     assert any(line.startswith("the nodes exported ") for line in lines)
     before, after = (fetched(whole_cluster, target, tmp_path) for target in targets)
     assert b"the last words of the driver" in after["driver.log"]
@@ -64,7 +65,7 @@ def test_nodes_export_what_ray_would_have_told(whole_cluster: WholeCluster, tmp_
     assert len({path.split("/")[1] for path in executors}) >= 2
     for path in {"driver.log", *executors}:
         # Some of Ray's workers live on, and write on.
-        assert after[path].startswith(before[path]), path
+        assert set(before[path].splitlines()) <= set(after[path].splitlines()), path
 
 
 def test_nodes_ship_while_they_run(whole_cluster: WholeCluster) -> None:
