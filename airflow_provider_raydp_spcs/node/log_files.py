@@ -46,7 +46,10 @@ def log_files(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[LogFil
         return
     for entry in entries:
         if is_wanted(entry.name) and entry.is_file(follow_symlinks=False):
-            found = entry.stat(follow_symlinks=False)
+            try:
+                found = entry.stat(follow_symlinks=False)
+            except OSError:  # it has just gone
+                continue
             if found.st_size:
                 yield LogFile(Path(entry.path), found.st_ino, found.st_size)
 

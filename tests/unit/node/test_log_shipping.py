@@ -105,6 +105,22 @@ def test_a_stage_that_cannot_be_written_is_told_once_and_tried_again(node: Node)
     assert node.shipped() == {"worker-1.out": "ab"}
 
 
+def test_a_file_that_goes_meanwhile_stops_nothing(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = node.write("worker-1.out", "x")
+    node.write("worker-2.out", "y")
+    scandir = os.scandir
+
+    def scanned(folder: Path) -> list[os.DirEntry[str]]:
+        found = list(scandir(folder))
+        gone.unlink(missing_ok=True)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_provider_raydp_spcs.node.log_files.os.scandir", scanned)
+        node.shipping.look()
+    assert node.shipped() == {"worker-2.out": "y"}
+
+
 def test_a_half_written_piece_is_taken_back(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     node.write("worker-1.out", "abc")
     node.shipping.look()
