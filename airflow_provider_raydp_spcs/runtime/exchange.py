@@ -87,11 +87,12 @@ def to_ray(frame: DataFrame) -> Dataset:
     """A DataFrame's rows as a Ray Dataset, computed once and ready when this returns.
 
     Few rows come through the driver. Many go from the executors to Ray's object store, one block for each of Spark's
-    partitions, by tasks that need no CPU. Either way the Dataset outlives the session; while it lasts, blocks that are
-    lost with a node are fetched again from Spark, which keeps them (in memory, else on disk) for that.
+    partitions, by tasks that need no CPU. Either way the Dataset outlives the session; while both last, blocks that are lost
+    with a node are fetched again from Spark, which keeps them (in memory, else on disk) for that.
 
     :raises ExchangeError: a column of a type that Ray's datasets do not have, with a cast that helps.
     """
+    held.let_go()
     check_for_ray(json.loads(frame._jdf.schema().json()))
     partitions = Partitions(frame)
     if partitions.size > SMALL_BYTES:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import ray
 
+from airflow_provider_raydp_spcs.runtime import held
 from airflow_provider_raydp_spcs.runtime.exchange_streams import in_turn
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Partitions:
         found = []
         for partition in range(len(self)):
             block = self._jvm.org.apache.spark.storage.RDDBlockId(self._info.rddId(), partition)
-            held = master.getBlockStatus(block, False).toSeq()
-            state = held.apply(0) if held.size() else None
+            states = master.getBlockStatus(block, False).toSeq()
+            state = states.apply(0) if states.size() else None
             size = state._2().memSize() + state._2().diskSize() if state else 0
             found.append((size, str(state._1().host()) if state else ""))
         return found
@@ -82,7 +83,8 @@ class Partitions:
     def dataset(self) -> Dataset:
         """All rows as a Dataset, one block for each partition, fetched by tasks; when this returns, Ray has them.
 
-        After the loss of a node Ray fetches its blocks again, from Spark's cache, while the session lasts.
+        After the loss of a node Ray fetches its blocks again, from Spark's cache, while the session lasts and anything is left
+        that was derived from the Dataset.
         """
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -97,7 +99,9 @@ class Partitions:
             name = f"raydp-executor-{executor}"
             starts.append(partial(task.remote, name, rdd, partition, schema, agent, self._schema))
         pairs = list(in_turn(starts))
-        return _dataset([table for table, _ in pairs], ray.get([metadata for _, metadata in pairs])).materialize()
+        made = _dataset([table for table, _ in pairs], ray.get([metadata for _, metadata in pairs])).materialize()
+        held.release_after(made._logical_plan.dag, self.release)
+        return made
 
 
 def _fetch(executor: str, rdd: int, partition: int, schema_json: str, agent: str, schema: pa.Schema) -> Iterator[Any]:

@@ -61,8 +61,13 @@ with spark_session(executors=2, executor_cores=1, executor_memory_mib=600) as sp
     summed = many.selectExpr("count(*) n", "sum(N) s", "count(distinct T) d")
     del large, made_of; gc.collect()
     found["large"] = [list(summed.collect()[0]) for _ in range(2)]
-    doubled = to_ray(many.selectExpr("N * 2 AS M"))
-    found["blocks"] = doubled.num_blocks() == many.rdd.getNumPartitions()
+    twice = spark.range(800_000).selectExpr("id * 2 AS M")
+    doubled, other = to_ray(twice), to_ray(many)
+    found["blocks"] = doubled.num_blocks() == twice.rdd.getNumPartitions()
+    cached = spark.sparkContext._jsc.getPersistentRDDs
+    found["cached"] = [other.count(), len(cached())]
+    del other; gc.collect(); held.let_go()
+    found["cached"].append(len(cached()))
     try:
         to_spark(spark, [ray.put(pa.table({"ok": [1]})), ray.put(pa.table({"fine": pa.array([1], pa.time64("us"))}))])
     except ExchangeError as error:
@@ -136,7 +141,7 @@ def test_large_data_by_tasks_outlives_what_it_was_made_of_and_the_session(came: 
     total = 4 * sum(range(200_000))
     assert came["large"] == [[800_000, total, 1]] * 2
     assert came["blocks"]
-    assert came["after the session"] == [800_000, 2 * total]
+    assert came["after the session"] == [800_000, 2 * sum(range(800_000))]
 
 
 def test_what_cannot_go_is_named(came: dict[str, Any]) -> None:
@@ -153,3 +158,7 @@ def test_objects_are_let_go_when_spark_cannot_read_them_any_more(came: dict[str,
     assert 0 < came["held"] <= 1000
     assert came["still there"] == 1
     assert came["held after"] == 0
+
+
+def test_spark_forgets_the_rows_of_a_dataset_that_is_gone(came: dict[str, Any]) -> None:
+    assert came["cached"] == [800_000, 2, 1]

@@ -210,6 +210,28 @@ def test_the_jvm_is_asked_to_forget_when_much_is_held() -> None:
     assert held.let_go() == 0
 
 
+def test_what_a_dataset_was_made_of_is_released_after_it_and_not_in_between() -> None:
+    class Plan: ...
+
+    released = []
+
+    def fail() -> None:
+        raise RuntimeError("the application has ended")
+
+    first, second = Plan(), Plan()
+    held.release_after(first, fail)
+    held.release_after(second, lambda: released.append("second"))
+    derived = [second]
+    del first, second
+    held.let_go()
+    assert released == []
+    derived.clear()
+    assert released == [], "only when it is safe to talk to the JVM"
+    held.let_go()
+    held.let_go()
+    assert released == ["second"]
+
+
 def test_no_more_tasks_are_started_than_the_cluster_has_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
