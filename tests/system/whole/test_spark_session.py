@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
-from collections.abc import Iterator
 
 import psutil
+import pytest
 
+from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobRequest, JobStatus
 from tests.system.whole.conftest import WholeCluster
 
@@ -29,9 +32,6 @@ with spark_session(executors=2, executor_cores=1, executor_memory_mib=600) as sp
     import raydp
     found["to_ray"] = raydp.spark.from_spark_recoverable(spark.range(100), parallelism=2).count()
     found["to_spark"] = ray.data.range(50).to_spark(spark).count()
-    from raydp.spark import from_spark_recoverable
-    frame = spark.range(30).repartition(2)
-    dataset = from_spark_recoverable(frame)
     victim = spark.sparkContext.parallelize([0], 1).map(lambda _: os.getppid()).collect()[0]
     while "java" not in psutil.Process(victim).name():
         victim = psutil.Process(victim).ppid()
@@ -48,10 +48,10 @@ LONG = """
 import os, time
 from airflow_provider_raydp_spcs.runtime import spark_session
 with spark_session("long", executors=1, executor_cores=1, executor_memory_mib=600) as spark:
-    print("driver", os.getpid(), flush=True)
+    print(f"driver-pid={os.getpid()}.", flush=True)
     time.sleep(600)
 """
-MARK = "driver "
+ACTORS = ("RayAppMaster", "RayDPExecutor")
 
 
 def test_raydp_goes_on_working_on_a_session_that_it_has_not_started(whole_cluster: WholeCluster) -> None:
@@ -69,35 +69,45 @@ def test_raydp_goes_on_working_on_a_session_that_it_has_not_started(whole_cluste
     }
 
 
-def test_nothing_of_a_session_outlives_its_job(whole_cluster: WholeCluster) -> None:
-    """A driver that is killed, and a job that is stopped: no JVM of theirs stays."""
-    before = set(_jvms())
-    for number, by_ray in enumerate((False, True)):
-        job = f"long-{number}-{time.time_ns()}"
-        with whole_cluster.jobs() as ray:
-            ray.submit(JobRequest(job, f"python -c '{LONG}'"))
-            deadline = time.monotonic() + 240
-            while MARK not in (log := ray.new_log(job, 0).text):
-                assert time.monotonic() < deadline, log[-3000:]
-                assert ray.info(job).status not in TERMINAL, log[-3000:]
-                time.sleep(0.5)
-            assert set(_jvms()) - before, "driver, app master and executor run"
-            if by_ray:
-                ray.stop(job)
-            else:
-                psutil.Process(int(log.split(MARK)[1].split()[0])).kill()
-            while set(_jvms()) - before:
-                assert time.monotonic() < deadline, "a JVM has outlived its job"
-                time.sleep(0.5)
-            while (status := ray.info(job).status) not in TERMINAL:
-                assert time.monotonic() < deadline
-                time.sleep(0.5)
-            assert status == (JobStatus.STOPPED if by_ray else JobStatus.FAILED)
+@pytest.mark.parametrize("by_ray", [False, True], ids=["killed", "stopped"])
+def test_nothing_of_a_session_outlives_its_job(by_ray: bool, whole_cluster: WholeCluster) -> None:
+    """Of a driver that is killed, and of a job that is stopped."""
+    job = f"long-{by_ray}-{time.time_ns()}"
+    with whole_cluster.jobs() as ray:
+        before = _actors(ray)
+        ray.submit(JobRequest(job, f"python -c {shlex.quote(LONG)}"))
+        deadline = time.monotonic() + 240
+        while not (told := re.search(r"driver-pid=(\d+)\.", log := ray.new_log(job, 0).text)):
+            assert time.monotonic() < deadline, log[-3000:]
+            assert ray.info(job).status not in TERMINAL, log[-3000:]
+            time.sleep(0.5)
+        driver = psutil.Process(int(told[1]))
+        jvms = {child.pid for child in driver.children() if "java" in child.name()} | _actors(ray) - before
+        assert len(jvms) >= 3, "driver, app master and executor run"
+        if by_ray:
+            ray.stop(job)
+        else:
+            driver.kill()
+        while left := {pid for pid in jvms if _runs(pid)}:
+            assert time.monotonic() < deadline, f"{left} have outlived their job"
+            time.sleep(0.5)
+        while (status := ray.info(job).status) not in TERMINAL:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+    assert status == (JobStatus.STOPPED if by_ray else JobStatus.FAILED)
 
 
-def _jvms() -> Iterator[int]:
-    """Of Spark and Ray, on this machine."""
-    for process in psutil.process_iter(["name", "cmdline"]):
-        words = process.info["cmdline"] or []
-        if process.info["name"] == "java" and any(word.startswith(("org.apache.spark.", "io.ray.")) for word in words):
-            yield process.pid
+def _actors(ray: RayJobsClient) -> set[int]:
+    """Processes of app masters and executors."""
+    return {
+        actor["pid"]
+        for actor in ray.actors()
+        if actor["state"] == "ALIVE" and any(name in actor["class_name"] for name in ACTORS)
+    }
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
