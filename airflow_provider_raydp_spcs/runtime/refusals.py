@@ -27,8 +27,8 @@ def explained(snowflake: SnowflakeConnection, table: str, privileges: Sequence[s
     except (ObjectDoesNotExistError, InsufficientPrivilegesError) as error:
         grant = _grant(str(error), snowflake, table, privileges)
         msg = (
-            f"{table} is not there, or the role {snowflake.role} may not do this ({_on_one_line(error)}). Make what is missing, or let its owner run: "
-            f"{grant}. The database and the schema need USAGE"
+            f"{table} is not there, or the role {snowflake.role} may not do this ({_on_one_line(error)}). "
+            f"Make what is missing, or let its owner run: {grant}. The database and the schema need USAGE"
         )
         raise TableError(msg) from error
     except SpcsError as error:

@@ -54,7 +54,7 @@ def test_a_refusal_tells_what_helps(error: SpcsError, said: str) -> None:
 
 def test_the_reason_of_a_task_comes_out_of_sparks_report_and_the_users_errors_stay() -> None:
     report = "Job aborted: Traceback …\nairflow_provider_raydp_spcs.runtime.errors.TableError: the disk is full\n\tat org.apache"
-    with pytest.raises(TableError, match="^T: the disk is full; nothing was written$"), tasks_explained("T"):
+    with pytest.raises(TableError, match=r"^T: the disk is full; nothing was written$"), tasks_explained("T"):
         raise RuntimeError(report)
     own = RuntimeError("ArithmeticError: on purpose")
     with pytest.raises(RuntimeError) as raised, tasks_explained("T"):
