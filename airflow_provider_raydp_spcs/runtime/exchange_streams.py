@@ -85,12 +85,14 @@ def _sizes(refs: Sequence[ray.ObjectRef]) -> list[int]:
 
 
 def as_table(block: Any) -> pa.Table:
-    """A block as an Arrow table; Ray has pandas blocks too.
+    """A block as an Arrow table; Ray has blocks of pandas and of Arrow streams too.
 
-    :raises ExchangeError: it is neither.
+    :raises ExchangeError: it is none of them.
     """
     if isinstance(block, pa.Table):
         return block
+    if isinstance(block, bytes):
+        return pa.ipc.open_stream(block).read_all()
     if _is_a(block, "pandas", "DataFrame"):
         return pa.Table.from_pandas(block, preserve_index=False).replace_schema_metadata()
     msg = f"a reference leads to {type(block).__name__}; it must be an Arrow table"

@@ -94,7 +94,7 @@ class ResultParts:
 
     def _renew(self) -> None:
         with connected() as snowflake, snowflake.cursor() as cursor:
-            cursor.get_results_from_sfqid(self.key)
+            cursor.query_result(self.key)
             renewed = self.of(cursor, self.schema)
         if [batch.rowcount for batch in renewed.batches] != [batch.rowcount for batch in self.batches]:
             msg = f"the result of query {self.key} is cut into other parts than when it was made; read the table again"

@@ -24,7 +24,7 @@ _FITS: Final = {
     "nested": _VARIANT,
     "null": None,
     # Snowflake reads texts as whatever the column is, and fails at one that it cannot read.
-    "text": {"NUMBER", "FLOAT", "DECFLOAT", "BOOLEAN", "DATE", "TIME", *_MOMENTS, *_VARIANT},
+    "text": {"VARCHAR", "NUMBER", "FLOAT", "DECFLOAT", "BOOLEAN", "DATE", "TIME", *_MOMENTS, *_VARIANT},
 }
 _CAST: Final = {
     "NUMBER": "cast({} as decimal(38, 0))",
@@ -121,8 +121,6 @@ def _check_fit(name: str, spark_type: str, column: TableColumn, table: str) -> N
         msg = f"column {name} has the type {spark_type}, which Snowflake has none for; cast it: cast({name} as string)"
         raise TableError(msg)
     allowed = _FITS[kind]
-    if kind == "text" and column.base in ("VARCHAR", "TEXT", "STRING", "CHAR"):
-        return
     if allowed is not None and column.base not in allowed:
         cast = _CAST.get(column.base, "cast({} as string)").format(name)
         msg = f"column {name} has the type {spark_type}, and column {column.name} of {table} is {column.type}; cast it: {cast}"

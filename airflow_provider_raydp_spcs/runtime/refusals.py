@@ -25,19 +25,30 @@ def explained(snowflake: SnowflakeConnection, table: str, privileges: Sequence[s
     try:
         yield
     except (ObjectDoesNotExistError, InsufficientPrivilegesError) as error:
-        role, schema = snowflake.role or "<role>", f"{snowflake.database}.{snowflake.schema}"
-        if re.search(r"\b(stage|schema)\b", str(error), re.IGNORECASE):
-            grants = f"GRANT USAGE, CREATE STAGE, CREATE TABLE ON SCHEMA {schema} TO ROLE {role}"
-        else:
-            grants = f"GRANT {', '.join(privileges)} ON TABLE {table} TO ROLE {role}"
+        grant = _grant(str(error), snowflake, table, privileges)
         msg = (
-            f"{table} is not there, or the role {role} may not do this ({error}). Make what is missing, or let its owner run: "
-            f"{grants}. The database and the schema need USAGE"
+            f"{table} is not there, or the role {snowflake.role} may not do this ({_on_one_line(error)}). "
+            f"Make what is missing, or let its owner run: {grant}. The database and the schema need USAGE"
         )
         raise TableError(msg) from error
     except SpcsError as error:
-        msg = f"{table}: {error}"
+        msg = f"{table}: {_on_one_line(error)}"
         raise TableError(msg) from error
+
+
+def _grant(refusal: str, snowflake: SnowflakeConnection, table: str, privileges: Sequence[str]) -> str:
+    """The statement that lets the role go on, by what the refusal names."""
+    role, schema = snowflake.role or "<role>", f"{snowflake.database}.{snowflake.schema}"
+    around = re.search(r"\b(Schema|Database) '([^']+)' does not exist", refusal)
+    if around:
+        return f"GRANT USAGE ON {around[1].upper()} {around[2]} TO ROLE {role}"
+    if re.search(r"\b(stage|schema)\b", refusal, re.IGNORECASE):
+        return f"GRANT USAGE, CREATE STAGE, CREATE TABLE ON SCHEMA {schema} TO ROLE {role}"
+    return f"GRANT {', '.join(privileges)} ON TABLE {table} TO ROLE {role}"
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 @contextmanager

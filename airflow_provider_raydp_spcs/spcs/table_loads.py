@@ -53,7 +53,7 @@ class Assignment:
         field = f"$1:{sql.quoted(self.source)}"
         if self.column.base in _SEMI_STRUCTURED:
             parsed = f"PARSE_JSON({field}::VARCHAR)"
-            return parsed if self.column.base == "VARIANT" else f"{parsed}::{self.column.base}"
+            return parsed if self.column.base == "VARIANT" else f"{parsed}::{self.column.type}"
         return f"{field}::{_WITHOUT_LENGTH.get(self.column.base, self.column.type)}"
 
 

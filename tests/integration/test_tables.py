@@ -11,14 +11,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.node.java import find_java
 from airflow_provider_raydp_spcs.runtime import staging, tables
 from airflow_provider_raydp_spcs.runtime.errors import TableError
+from airflow_provider_raydp_spcs.runtime.fetching import ResultParts, connected
+from airflow_provider_raydp_spcs.runtime.loading import Target, write_staged
+from airflow_provider_raydp_spcs.runtime.types import arrow_schema
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -44,15 +48,22 @@ THIRD = (3, *[None] * 13)
 ROWS = [FIRST, SECOND, THIRD]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def job(inside: dict[str, str]) -> Iterator[None]:
+    """This process, and the workers of its Spark, have the environment of a job."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in inside.items():
+            patch.setenv(name, value)
+        yield
+
+
 @pytest.fixture(scope="module")
-def spark(inside: dict[str, str]) -> Iterator[Any]:
+def spark(job: None) -> Iterator[Any]:
     from pyspark.sql import SparkSession
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAVA_HOME", str(find_java()))
         patch.setenv("PYSPARK_PYTHON", sys.executable)
-        for name, value in inside.items():
-            patch.setenv(name, value)
         made = SparkSession.builder.master("local[2,3]").config("spark.sql.session.timeZone", "UTC")
         made = made.config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "2")
         session = made.getOrCreate()
@@ -111,39 +122,91 @@ def test_large_and_small_ways_give_the_same(spark: Any, table: str, monkeypatch:
     assert found(spark, table) == many
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.lists(
-        st.tuples(
-            st.none() | st.integers(-(2**63), 2**63 - 1),
-            st.none() | st.decimals(-(10**27), 10**27, places=10, allow_nan=False),
-            st.none() | st.floats(allow_nan=False, allow_infinity=False),
-            st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
-            st.none() | st.dates(dt.date(1, 1, 1)),
-            st.none() | st.datetimes(at("0001-01-02T00:00:00"), at("9999-12-30T00:00:00")),
-            st.none() | st.binary(),
-            st.none() | st.booleans(),
-        ),
-        max_size=20,
-    )
+LISTS = st.lists(
+    st.tuples(
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+        st.none() | st.decimals(-(10**27), 10**27, places=10, allow_nan=False),
+        st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+        st.none() | st.dates(dt.date(1, 1, 1)),
+        st.none() | st.datetimes(at("0001-01-02T00:00:00"), at("9999-12-30T00:00:00")),
+        st.none() | st.binary(),
+        st.none() | st.booleans(),
+    ),
+    max_size=20,
 )
+FAST = {
+    "ID": ("NUMBER(9)", "bigint", pa.int64()),
+    "N": ("NUMBER(38, 0)", "bigint", pa.int64()),
+    "D": ("NUMBER(38, 10)", "decimal(38,10)", pa.decimal128(38, 10)),
+    "F": ("FLOAT", "double", pa.float64()),
+    "T": ("VARCHAR", "string", pa.string()),
+    "DAY": ("DATE", "date", pa.date32()),
+    "M": ("TIMESTAMP_NTZ", "timestamp_ntz", pa.timestamp("us")),
+    "B": ("BINARY", "binary", pa.binary()),
+    "Q": ("BOOLEAN", "boolean", pa.bool_()),
+}
+
+
+def one_by_one(session: ConnectorSession) -> list[tuple[Any, ...]]:
+    """The slow way: rows that the connector fetches."""
+    return [plain(row.values()) for row in session.execute("SELECT * FROM FAST ORDER BY ID")]
+
+
+def plain(row: Any) -> tuple[Any, ...]:
+    return tuple(bytes(each) if isinstance(each, bytearray) else each for each in row)
+
+
+def fast_table(session: ConnectorSession, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    session.execute(f"CREATE OR REPLACE TABLE FAST ({', '.join(f'{name} {kind[0]}' for name, kind in FAST.items())})")
+    return [(number, *row) for number, row in enumerate(rows)]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(LISTS, st.booleans())
+def test_files_and_parts_hold_what_rows_one_by_one_hold(
+    session: ConnectorSession, rows: list[tuple[Any, ...]], as_file: bool
+) -> None:
+    """What tasks do with a partition and with a part of a result, without a Spark around it."""
+    numbered = fast_table(session, rows)
+    schema = pa.schema([(name, kind[2]) for name, kind in FAST.items()])
+    arrays = [pa.array([row[index] for row in numbered], field.type) for index, field in enumerate(schema)]
+
+    def fill(stage: str) -> staging.Staged:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(staging, "PIECE_BYTES", 0 if as_file else 10**9)
+            batches = [pa.RecordBatch.from_arrays(arrays, schema=schema)]
+            told = [row for each in staging._StagePartition(stage)(batches) for row in each.to_pylist()]
+        files = [row["file"] for row in told if row["file"]]
+        files += [staging._stage_pieces([row["piece"]], stage)[0] for row in told if row["piece"]]
+        return staging.Staged(files, sum(row["row_count"] for row in told), 0)
+
+    write_staged(Target("FAST"), {name: kind[1] for name, kind in FAST.items()}, fill)
+    assert one_by_one(session) == numbered
+    with connected() as snowflake, snowflake.cursor() as cursor:
+        cursor.execute("SELECT * FROM FAST ORDER BY ID")
+        found = arrow_schema(cursor.description)
+        parts = ResultParts.of(cursor, found)
+    assert found.types == schema.types
+    assert [
+        row
+        for number in range(len(parts.batches))
+        for row in zip(*parts.fetch(number).to_pydict().values(), strict=True)
+    ] == numbered
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(LISTS)
 def test_the_fast_ways_equal_the_slow_one(spark: Any, session: ConnectorSession, rows: list[tuple[Any, ...]]) -> None:
-    """Slow: rows inserted and fetched by the connector, one by one."""
-    kinds = "N NUMBER(38, 0), D NUMBER(38, 10), F FLOAT, T VARCHAR, DAY DATE, M TIMESTAMP_NTZ, B BINARY, Q BOOLEAN"
-    session.execute(f"CREATE OR REPLACE TABLE FAST (ID NUMBER(9), {kinds})")
-    numbered = [(number, *row) for number, row in enumerate(rows)]
-    schema = "ID long, N long, D decimal(38,10), F double, T string, DAY date, M timestamp_ntz, B binary, Q boolean"
+    numbered = fast_table(session, rows)
+    schema = ", ".join(f"{name} {kind[1]}" for name, kind in FAST.items())
     tables.write_table(spark.createDataFrame(numbered, schema), "FAST")
-    slow = session.execute("SELECT * FROM FAST ORDER BY ID")
-    slow_rows = [tuple(bytes(each) if isinstance(each, bytearray) else each for each in row.values()) for row in slow]
-    assert slow_rows == numbered
+    assert one_by_one(session) == numbered
     with pytest.MonkeyPatch.context() as patch:
         for limit in (0, 10_000):
             patch.setattr(tables, "SMALL_ROWS", limit)
-            fast = tables.read_query(spark, "SELECT * FROM FAST ORDER BY ID").orderBy("ID").collect()
-            assert [
-                tuple(bytes(each) if isinstance(each, bytearray) else each for each in row) for row in fast
-            ] == slow_rows
+            fast = tables.read_query(spark, "SELECT * FROM FAST").orderBy("ID").collect()
+            assert [plain(row) for row in fast] == numbered
 
 
 def test_a_large_result_is_fetched_by_the_executors(spark: Any, session: ConnectorSession) -> None:
@@ -256,26 +319,25 @@ def test_attempts_of_a_run_that_meet_write_once(spark: Any, table: str, session:
 
 
 def test_a_task_that_is_tried_again_adds_nothing(
-    spark: Any, table: str, session: ConnectorSession, tmp_path: Path
+    spark: Any, table: str, session: ConnectorSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first attempt of each task fails after its file is on the stage."""
-    from pyspark import TaskContext
+    """The first attempt of each task fails when its file is on the stage."""
+    marks, whole = str(tmp_path), staging._StagePartition
 
-    marks = str(tmp_path)
+    def failing(stage: str) -> Any:
+        def work(batches: Any) -> Any:
+            from pyspark import TaskContext
 
-    def fail_late(batches: Any) -> Any:
-        yield from batches
-        context = TaskContext.get()
-        mark = Path(marks) / str(context.partitionId())
-        if not mark.exists():
-            mark.touch()
-            raise ArithmeticError("on purpose")
+            yield from whole(stage)(batches)
+            mark = Path(marks) / str(TaskContext.get().partitionId())
+            if not mark.exists():
+                mark.touch()
+                raise ArithmeticError("on purpose")
 
-    rows = (
-        spark.range(40_000)
-        .selectExpr("id as I", "repeat(cast(id as string), 5) as T")
-        .mapInArrow(fail_late, "I long, T string")
-    )
+        return work
+
+    monkeypatch.setattr(staging, "_StagePartition", failing)
+    rows = spark.range(0, 40_000, 1, 2).selectExpr("id as I", "repeat(cast(id as string), 5) as T")
     assert tables.write_table(rows, table) == 40_000
     assert len(list(tmp_path.iterdir())) == 2, "they did fail"
     assert session.execute(f"SELECT COUNT(*) AS N, COUNT(DISTINCT I) AS D FROM {table}") == [{"n": 40_000, "d": 40_000}]
@@ -297,14 +359,14 @@ def test_a_failing_write_leaves_the_table_as_it_was(spark: Any, table: str) -> N
 
 
 def test_names_between_quotes(spark: Any, session: ConnectorSession) -> None:
-    session.execute('CREATE OR REPLACE TABLE "odd; ""T" ("a b" NUMBER(9), "A B" NUMBER(9), "é ""x" VARCHAR)')
+    session.execute('CREATE OR REPLACE TABLE "odd; ""T" ("a b" NUMBER(9), "c D" NUMBER(9), "é ""x" VARCHAR)')
     name = '"odd; ""T"'
-    rows = spark.createDataFrame([(1, 2, "x")], ["a b", "A B", 'é "x'])
+    rows = spark.createDataFrame([(1, 2, "x")], ["a b", "c D", 'é "x'])
     assert tables.write_table(rows, name) == 1
     assert tables.write_table(rows, name, mode="overwrite_partition", partition_by=['é "x']) == 1
-    read = tables.read_table(spark, name, columns=['"A B"', '"é ""x"'])
+    read = tables.read_table(spark, name, columns=['"c D"', '"é ""x"'])
     assert [tuple(row) for row in read.collect()] == [(2, "x")]
-    session.execute('CREATE OR REPLACE TABLE ODD_COLUMNS ("a b" NUMBER(9), "A B" NUMBER(9), "é ""x" VARCHAR)')
+    session.execute('CREATE OR REPLACE TABLE ODD_COLUMNS ("a b" NUMBER(9), "c D" NUMBER(9), "é ""x" VARCHAR)')
     for number in (2, 3):
         changed = spark.createDataFrame([(1, number, "x")], rows.columns)
         assert tables.write_table(changed, "ODD_COLUMNS", mode="merge", keys=["a b"]) == 1

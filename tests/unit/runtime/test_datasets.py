@@ -23,6 +23,7 @@ from snowflake.connector.session_manager import SessionManagerFactory
 
 from airflow_provider_raydp_spcs.runtime.datasets import fetch_part, write_parquet
 from airflow_provider_raydp_spcs.runtime.errors import TableError
+from airflow_provider_raydp_spcs.runtime.exchange_streams import as_table
 from airflow_provider_raydp_spcs.runtime.fetching import ResultParts, fetch_batch
 from airflow_provider_raydp_spcs.runtime.types import arrow_names, arrow_schema
 
@@ -112,6 +113,7 @@ def test_parts_are_fetched_as_streams_and_as_batches() -> None:
     assert parts.rows == 3
     stream = pa.ipc.open_stream(fetch_part(parts, 1)).read_all()
     assert stream == fetch_batch(inline(WIDE, 1), SCHEMA)
+    assert as_table(fetch_part(parts, 1)) == stream, "and to_spark takes them"
     wanted = [pa.RecordBatch.from_pydict({"id": [1, 0]})]
     assert pa.Table.from_batches(parts(wanted))["N"].to_pylist() == [2**40, 1, None]
 
