@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ QUERY_SECONDS: Final = 120.0
 """In which a query over one row has to end where the session is in doubt."""
 FULL_SHARE: Final = 0.8
 """Of the driver's heap that may still be in use when no job is there."""
+_LOOK_SECONDS: Final = 0.2
 T = TypeVar("T")
 
 
@@ -118,7 +120,7 @@ class SharedSpark:
         try:
             if _within(ANSWER_SECONDS, lambda: bool(self._context.isStopped())):
                 return "its Spark context was stopped"
-            if not _within(EXECUTOR_SECONDS, self._has_executor):
+            if not _within(EXECUTOR_SECONDS + ANSWER_SECONDS, self._has_executor):
                 return "it has no executor"
             if in_doubt and _within(QUERY_SECONDS, lambda: self._spark.range(1).count()) != 1:
                 return "it answers wrongly"
@@ -129,12 +131,12 @@ class SharedSpark:
         return None
 
     def _has_executor(self) -> bool:
-        ended = threading.Event()
-        for _ in range(int(EXECUTOR_SECONDS * 5)):
-            if self._context.getExecutorMemoryStatus().size() > 1:
-                return True
-            ended.wait(0.2)
-        return False
+        deadline = time.monotonic() + EXECUTOR_SECONDS
+        while self._context.getExecutorMemoryStatus().size() < 2:  # the driver is counted too
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return True
 
     def tidy(self) -> str | None:
         """Let go what jobs left behind, while none is there; answer why the session shall be replaced, None where it need not.
