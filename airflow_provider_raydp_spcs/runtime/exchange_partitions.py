@@ -125,10 +125,11 @@ def _fetch(executor: str, rdd: int, partition: int, schema_json: str, agent: str
 def _dataset(tables: Sequence[ray.ObjectRef], metadata: Sequence[Any]) -> Dataset:
     """``ray.data.from_arrow_refs`` without its tasks, which need CPUs, only to learn what is known here."""
     try:
-        from ray.data import DataContext, MaterializedDataset
+        from ray.data import DataContext
         from ray.data._internal.logical.interfaces import LogicalPlan
         from ray.data._internal.logical.operators import FromArrow
         from ray.data._internal.stats import DatasetStats
+        from ray.data.dataset import MaterializedDataset
 
         context = DataContext.get_current().copy()
         plan = LogicalPlan(FromArrow(list(tables), list(metadata)), context)
