@@ -22,7 +22,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -33,9 +32,9 @@ from airflow_provider_raydp_spcs.runtime.jars import class_path, find_jars
 from airflow_provider_raydp_spcs.runtime.jvms import archive_path
 
 CLASSES: Final = Path(__file__).parent / "spark_classes.txt.xz"
-LOWEST_PRIORITY: Final = 19
 _HEAP: Final = "-Xmx1g"
 _MINUTES: Final = 30
+_OTHERS_OPTIONS: Final = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS")
 
 
 def make_archive() -> Path:
@@ -64,6 +63,8 @@ def _dump(java: Path, jars: tuple[Path, ...], archive: Path) -> None:
         classes, new = Path(folder) / "classes", Path(folder) / "new.jsa"
         classes.write_bytes(lzma.decompress(CLASSES.read_bytes()))
         options = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={new}", _HEAP]
+        # Another collector chosen there could not lay out the heap's part.
+        environment = {name: value for name, value in os.environ.items() if name not in _OTHERS_OPTIONS}
         try:
             done = subprocess.run(
                 [str(java), *options, "-cp", class_path(jars)],
@@ -71,8 +72,7 @@ def _dump(java: Path, jars: tuple[Path, ...], archive: Path) -> None:
                 text=True,
                 timeout=60 * _MINUTES,
                 check=False,
-                # Whatever else the machine does goes first.
-                preexec_fn=partial(os.nice, LOWEST_PRIORITY),
+                env=environment,
             )
         except subprocess.TimeoutExpired as error:
             msg = f"no archive of class data after {_MINUTES} minutes; is the machine overloaded?"

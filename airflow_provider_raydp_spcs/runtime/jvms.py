@@ -30,7 +30,10 @@ class Jvm(StrEnum):
 
 
 _QUICK: Final = "-XX:TieredStopAtLevel=1"
-"""Compile once, quickly. What runs for long is slower than with the second compiler, so only where little is computed."""
+"""Compile once, quickly. What runs for long is slower than with the second compiler, so only where little is computed.
+
+Options that the user gives come later on the command line, and win: ``-XX:TieredStopAtLevel=4`` brings it back.
+"""
 _COMPILER: Final[Mapping[Jvm, tuple[str, ...]]] = {
     Jvm.DRIVER: (_QUICK,),
     Jvm.APP_MASTER: (_QUICK,),

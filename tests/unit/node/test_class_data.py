@@ -14,7 +14,7 @@ from airflow_provider_raydp_spcs.runtime.jvms import VARIABLE
 from tests.benchmarks.class_list import merged
 
 MAKES = """#!/bin/sh
-echo run >> "$(dirname "$0")/runs"
+echo "run$JDK_JAVA_OPTIONS" >> "$(dirname "$0")/runs"
 for option; do
   case $option in
     -XX:SharedClassListFile=*) head -n 1 "${option#*=}" > "$(dirname "$0")/seen";;
@@ -45,7 +45,8 @@ def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program
 
 
-def test_it_is_made_once_whoever_asks(java: Path) -> None:
+def test_it_is_made_once_whoever_asks(java: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", "-XX:+UseSerialGC")
     found: list[Path] = []
     threads = [threading.Thread(target=lambda: found.append(class_data.make_archive())) for _ in range(3)]
     for thread in threads:
