@@ -222,16 +222,13 @@ def test_a_large_result_is_fetched_by_the_executors(spark: Any, session: Connect
     assert read.count() == 300_000, "the query ran once, when it was asked"
 
 
-def test_addresses_that_grew_old_are_renewed(
-    spark: Any, session: ConnectorSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_addresses_that_grew_old_are_renewed(session: ConnectorSession) -> None:
     session.execute("CREATE OR REPLACE TABLE OLD AS SELECT SEQ8() AS N FROM TABLE(GENERATOR(ROWCOUNT => 200000))")
-    made: list[Any] = []
-    monkeypatch.setattr(tables, "large_frame", lambda _, parts, __: made.append(parts))
-    tables.read_table(spark, "OLD")
-    (parts,) = made
-    before = parts.batches
-    parts.until = 0.0
+    with connected() as snowflake, snowflake.cursor() as cursor:
+        cursor.execute("SELECT * FROM OLD")
+        parts = ResultParts.of(cursor, arrow_schema(cursor.description))
+    before, parts.until = parts.batches, 0.0
+    session.execute("DELETE FROM OLD")
     assert sum(parts.fetch(number).num_rows for number in range(len(before))) == 200_000
     assert parts.batches is not before
 

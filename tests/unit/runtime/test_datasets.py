@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
+import shutil
 import threading
 import time
 from base64 import b64encode
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
@@ -21,6 +24,7 @@ from snowflake.connector.cursor import ResultMetadataV2
 from snowflake.connector.result_batch import ArrowResultBatch, RemoteChunkInfo
 from snowflake.connector.session_manager import SessionManagerFactory
 
+from airflow_provider_raydp_spcs.runtime import datasets
 from airflow_provider_raydp_spcs.runtime.datasets import fetch_part, write_parquet
 from airflow_provider_raydp_spcs.runtime.errors import TableError
 from airflow_provider_raydp_spcs.runtime.exchange_streams import as_table
@@ -134,3 +138,23 @@ def test_names_of_types() -> None:
     }  # fmt: skip
     assert arrow_names(pa.schema(kinds.items())) == {name: name for name in kinds}
     assert arrow_names(pa.schema({"x": pa.dictionary(pa.int8(), pa.string())})) == {"x": "string"}
+
+
+def test_what_tasks_staged_is_told_to_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks may be tables or streams; what a column is, a block without a value in it does not know."""
+    monkeypatch.setattr(datasets, "connection", contextlib.nullcontext)
+    monkeypatch.setattr(datasets, "Stages", lambda _: SimpleNamespace(put=lambda file, _: shutil.copy(file, tmp_path)))
+    sink = datasets._StageSink("@S")
+    parts = ResultParts("key", [inline(NARROW, 2)], SCHEMA, time.time() + 60)
+    unknown = pa.table({"N": [7], "MONEY": pa.nulls(1), "NAME": pa.nulls(1)})
+    written = [
+        sink.write([fetch_part(parts, 0)], SimpleNamespace(task_idx=3)),
+        sink.write([], SimpleNamespace(task_idx=4)),
+        sink.write([unknown, unknown], SimpleNamespace(task_idx=5)),
+    ]
+    sink.on_write_complete(SimpleNamespace(write_returns=pickle.loads(pickle.dumps(written))))
+    assert sink.staged.files == ["000003.parquet", "000005.parquet"]
+    assert sink.staged.rows == 4
+    assert sink.staged.columns == {"N": "bigint", "MONEY": "decimal(10,2)", "NAME": "string"}
+    assert sink.staged.nbytes == sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert parquet.read_table(tmp_path / "000003.parquet")["N"].to_pylist() == [1, None]
