@@ -1,8 +1,9 @@
 """The process that jobs and keepers are forked from, with everything imported that they import.
 
-It runs one thread and no code of any job, so that forking it is safe and nothing of one job is in the next: a job's
-environment, arguments and files come with its request and go to its process only. It imports at the first request, for a
-cluster without warm jobs shall not pay for them.
+It runs one thread (besides helpers of OpenBLAS and jemalloc, which take care of forks themselves) and no code of any job,
+so that forking it is safe and nothing of one job is in the next: a job's environment, arguments and files come with its
+request and go to its process only. It imports at the first request, for a cluster without warm jobs shall not pay for
+them.
 
 Each request comes over a connection of its own, and begins with the byte that may carry files:
 
@@ -43,6 +44,7 @@ IMPORTED: Final = (
     "raydp",
     "ray.data",
     "snowflake.connector",
+    "airflow_provider_raydp_spcs.runtime.exchange",
     "airflow_provider_raydp_spcs.runtime.session",
     "airflow_provider_raydp_spcs.runtime.tables",
 )
