@@ -180,6 +180,8 @@ class _Draft:
             instances=count,
             external_access_integrations=tuple(self.config.external_access_integrations),
             query_warehouse=self.config.query_warehouse,
+            # A request would wake its own service only, so a look at a sleeping cluster would pay for half of one.
+            auto_resume=False,
             tags=self.config.tags,
         )
         digest = hashlib.sha256(specification.to_yaml().encode()).hexdigest()[:16]
