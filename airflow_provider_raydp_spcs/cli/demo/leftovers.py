@@ -20,23 +20,27 @@ class LeftoversError(RuntimeError):
 
 def delete_earlier(client: SpcsClient, progress: Callable[[str], None]) -> None:
     """Delete the clusters that a demo left behind when it was interrupted; the local Snowflake remembers them."""
-    comments = [pool.comment for pool in client.compute_pools.show()]
-    found = {comment.cluster for comment in map(ClusterComment.read, comments) if comment is not None}
+    found = {comment.cluster for _, comment in _own_pools(client)}
     for cluster in sorted(found):
         progress(f"deleting {cluster}, which an interrupted run left behind")
         Clusters(client).delete(cluster)
 
 
 def check_services_gone(client: SpcsClient) -> None:
-    """No service and no compute pool may be left in the account.
+    """No service and no compute pool of a cluster may be left in the account, which has pools of its own.
 
     :raises LeftoversError: names what is left.
     """
     services = [service.name for service in client.services.show()]
-    pools = [pool.name for pool in client.compute_pools.show()]
+    pools = [name for name, _ in _own_pools(client)]
     if services or pools:
         msg = f"After the DAG run there are still services {services} and compute pools {pools}"
         raise LeftoversError(msg)
+
+
+def _own_pools(client: SpcsClient) -> list[tuple[str, ClusterComment]]:
+    pools = ((pool.name, ClusterComment.read(pool.comment)) for pool in client.compute_pools.show())
+    return [(name, comment) for name, comment in pools if comment is not None]
 
 
 def processes_of(folder: Path) -> list[str]:
