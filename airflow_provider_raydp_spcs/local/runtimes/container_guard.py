@@ -5,6 +5,7 @@ The container gets the engine's own seccomp profile, in which the few calls that
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import socket
@@ -68,7 +69,9 @@ class ContainerGuard:
         self._process.communicate()
 
 
+@functools.cache
 def _base(engine: Engine) -> Mapping[str, Any]:
+    """The engine's own profile, asked for once."""
     if engine.name != "podman":
         msg = f"{engine.name} does not say which seccomp profile it uses"
         raise OSError(msg)

@@ -27,20 +27,24 @@ _HISTOGRAMS: Final = ("histogram", "exponential_histogram")
 
 def metrics(request: ExportMetricsServiceRequest) -> Iterator[Record]:
     """A row for each measurement."""
-    for group in request.resource_metrics:
-        resource = attributes(group.resource.attributes)
-        for part in group.scope_metrics:
-            for metric in part.metrics:
-                yield from _points(metric, _scope(part.scope), resource)
+    for metric, scope, resource in _each(request, "metrics"):
+        yield from _points(metric, scope, resource)
 
 
 def spans(request: ExportTraceServiceRequest) -> Iterator[Record]:
     """A row for each span, and one for each of its events."""
-    for group in request.resource_spans:
+    for span, scope, resource in _each(request, "spans"):
+        yield from _of_span(span, scope, resource)
+
+
+def _each(request: Any, what: str) -> Iterator[tuple[Any, dict[str, Any], dict[str, Any]]]:
+    """What a request has, each with its scope and with what its program says of itself."""
+    for group in getattr(request, f"resource_{what}"):
         resource = attributes(group.resource.attributes)
-        for part in group.scope_spans:
-            for span in part.spans:
-                yield from _of_span(span, _scope(part.scope), resource)
+        for part in getattr(group, f"scope_{what}"):
+            scope = _scope(part.scope)
+            for each in getattr(part, what):
+                yield each, scope, resource
 
 
 def _points(metric: Metric, scope: dict[str, Any], resource: dict[str, Any]) -> Iterator[Record]:

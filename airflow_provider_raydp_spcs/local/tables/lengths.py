@@ -12,6 +12,8 @@ from typing import Any, Final
 import sqlglot
 from sqlglot import exp
 
+from airflow_provider_raydp_spcs.local.tables.file_formats import name
+
 UNLIMITED: Final = 16_777_216
 """Characters of a VARCHAR without a length."""
 TOO_LONG: Final = re.compile(r"\(Error: (String '.*' is too long and would be truncated)\)\s*\Z", re.DOTALL)
@@ -42,8 +44,8 @@ def lengths_of(duck: Any, table: tuple[str, str, str]) -> dict[str, int]:
     """The columns of a table that have a length, with it."""
     where = "constraint_type = 'CHECK' AND database_name = ? AND schema_name = ? AND table_name = ?"
     sql = f"SELECT constraint_column_names[1], constraint_text FROM duckdb_constraints() WHERE {where}"
-    found = ((name, _LENGTH.search(text)) for name, text in duck.execute(sql, table).fetchall())
-    return {name: int(length[1]) for name, length in found if length}
+    found = ((key, _LENGTH.search(text)) for key, text in duck.execute(sql, table).fetchall())
+    return {key: int(length[1]) for key, length in found if length}
 
 
 def widen_characters(statement: Any) -> None:
@@ -67,21 +69,18 @@ def change_lengths(duck: Any, table: tuple[str, str, str], lengths: dict[str, in
         column = call.this.find(exp.Column)
         if isinstance(call.this, exp.Length) and column is not None and column.name in lengths:
             call.set("expression", exp.Literal.number(lengths[column.name]))
-    old = ".".join(exp.to_identifier(part, quoted=True).sql() for part in table)
-    new = exp.to_table(
-        ".".join(exp.to_identifier(part, quoted=True).sql() for part in (*table[:2], f"{table[2]}_ANEW"))
-    )
-    made.this.set("this", new)
+    old, new = (".".join(map(name, (*table[:2], last))) for last in (table[2], f"{table[2]}_ANEW"))
+    made.this.set("this", exp.to_table(new))
     for step in (
         made.sql(dialect="duckdb"),
-        f"INSERT INTO {new.sql(dialect='duckdb')} SELECT * FROM {old}",
+        f"INSERT INTO {new} SELECT * FROM {old}",
         f"DROP TABLE {old}",
-        f"ALTER TABLE {new.sql(dialect='duckdb')} RENAME TO {exp.to_identifier(table[2], quoted=True).sql()}",
+        f"ALTER TABLE {new} RENAME TO {name(table[2])}",
     ):
         duck.execute(step)
 
 
 def _condition(column: str, length: int) -> Any:
-    name = exp.to_identifier(column, quoted=True).sql(dialect="duckdb")
-    text = f"'String ''' || {name} || ''' is too long and would be truncated'"
-    return sqlglot.parse_one(f"CASE WHEN LENGTH({name}) > {length} THEN ERROR({text}) ELSE TRUE END", read="duckdb")
+    value = name(column)
+    text = f"'String ''' || {value} || ''' is too long and would be truncated'"
+    return sqlglot.parse_one(f"CASE WHEN LENGTH({value}) > {length} THEN ERROR({text}) ELSE TRUE END", read="duckdb")

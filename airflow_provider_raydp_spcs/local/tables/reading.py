@@ -99,10 +99,10 @@ def fit(reading: Reading, lengths: Mapping[str, int], *, truncates: bool, first:
         if column not in lengths:
             continue
         values = rows.column(column)
-        too_long = pc.greater(pc.utf8_length(values), lengths[column])
         if truncates:
             rows = rows.set_column(number - 1, column, pc.utf8_slice_codeunits(values, 0, lengths[column]))
             continue
+        too_long = pc.greater(pc.utf8_length(values), lengths[column])
         for index in pc.indices_nonzero(too_long).to_pylist():
             text = f"String '{values[index].as_py()}' is too long and would be truncated"
             faults.setdefault(index, FileError(text, None, None, column, number, 100078, "22000"))

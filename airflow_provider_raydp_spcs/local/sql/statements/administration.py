@@ -88,6 +88,27 @@ def _check_hosts(values: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
+class AlterObject:
+    """Change fields of an object that only the catalogue keeps; tags are taken and not kept."""
+
+    kind: str
+    name: str
+    if_exists: bool
+    values: dict[str, Any]
+
+    def run(self, context: Context) -> Answer:
+        name = self.name
+        if self.kind in IN_SCHEMA:
+            name = full_name(name, context.session, f"ALTER {self.kind.upper()}")
+        if not self.if_exists or context.catalogue.has(self.kind, name):
+            context.needs("OWNERSHIP", self.kind, name)
+            _check_hosts({**context.catalogue.get(self.kind, name), **self.values})
+            changed = {key: value for key, value in self.values.items() if key != "TAG"}
+            context.catalogue.change(self.kind, name, **changed)
+        return status("Statement executed successfully.")
+
+
+@dataclass(frozen=True)
 class DropObject:
     kind: str
     name: str
@@ -110,7 +131,7 @@ def _create(cursor: Cursor, kind: str, readers: dict[str, p.Reader], *, replace:
     return CreateObject(kind, cursor.name(), p.read_properties(cursor, readers), replace, if_not_exists)
 
 
-def read_drop(cursor: Cursor, kind: str, verb: str = "DROP") -> Statement:
+def read_drop(cursor: Cursor, kind: str, verb: str = "DROP") -> DropObject:
     """A statement that drops an object which only the catalogue keeps.
 
     :param verb: what cannot be performed where the session has no schema.
@@ -189,30 +210,18 @@ def replace_rule(cursor: Cursor) -> Statement:
     return _create(cursor, "Network rule", _RULE, replace=True)
 
 
-@dataclass(frozen=True)
-class AlterRule:
-    name: str
-    if_exists: bool
-    values: dict[str, Any]
-
-    def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "ALTER NETWORK RULE")
-        if not self.if_exists or context.catalogue.has("Network rule", name):
-            context.needs("OWNERSHIP", "Network rule", name)
-            _check_hosts({**context.catalogue.get("Network rule", name), **self.values})
-            context.catalogue.change("Network rule", name, **self.values)
-        return status("Statement executed successfully.")
-
-
 @reads("ALTER NETWORK RULE")
 def alter_rule(cursor: Cursor) -> Statement:
     if_exists = cursor.if_exists()
     name = cursor.name()
     if cursor.take("UNSET"):
         values: dict[str, Any] = dict.fromkeys(p.read_unset(cursor, {"VALUE_LIST": p.group, "COMMENT": p.text}))
-        return AlterRule(name, if_exists, {key: [] if key == "VALUE_LIST" else None for key in values})
+        return AlterObject(
+            "Network rule", name, if_exists, {key: [] if key == "VALUE_LIST" else None for key in values}
+        )
     cursor.expect("SET")
-    return AlterRule(name, if_exists, p.read_set(cursor, {"VALUE_LIST": Cursor.texts, "COMMENT": p.text}))
+    values = p.read_set(cursor, {"VALUE_LIST": Cursor.texts, "COMMENT": p.text})
+    return AlterObject("Network rule", name, if_exists, values)
 
 
 @reads("DROP NETWORK RULE")
@@ -230,29 +239,15 @@ def replace_integration(cursor: Cursor) -> Statement:
     return _create(cursor, "Integration", _INTEGRATION, replace=True)
 
 
-@dataclass(frozen=True)
-class AlterIntegration:
-    name: str
-    values: dict[str, Any]
-    if_exists: bool = False
-
-    def run(self, context: Context) -> Answer:
-        if self.if_exists and not context.catalogue.has("Integration", self.name):
-            return status("Statement executed successfully.")
-        context.needs("OWNERSHIP", "Integration", self.name)
-        context.catalogue.change("Integration", self.name, **self.values)
-        return status("Statement executed successfully.")
-
-
 @reads("ALTER INTEGRATION", "ALTER EXTERNAL ACCESS INTEGRATION")
 def alter_integration(cursor: Cursor) -> Statement:
     if_exists = cursor.if_exists()
     name = cursor.name()
     if cursor.take("UNSET"):
         unset = p.read_unset(cursor, {"COMMENT": p.text, "ALLOWED_AUTHENTICATION_SECRETS": p.group})
-        return AlterIntegration(name, dict.fromkeys(unset), if_exists)
+        return AlterObject("Integration", name, if_exists, dict.fromkeys(unset))
     cursor.expect("SET")
-    return AlterIntegration(name, p.read_set(cursor, _INTEGRATION), if_exists)
+    return AlterObject("Integration", name, if_exists, p.read_set(cursor, _INTEGRATION))
 
 
 @reads("DROP INTEGRATION", "DROP EXTERNAL ACCESS INTEGRATION")

@@ -10,7 +10,7 @@ from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import Scope, full_name, read_scope, unquoted
-from airflow_provider_raydp_spcs.local.sql.statements.administration import read_drop
+from airflow_provider_raydp_spcs.local.sql.statements.administration import AlterObject, read_drop
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
@@ -52,20 +52,6 @@ def create_or_replace(cursor: Cursor) -> Statement:
     return _create(cursor, or_replace=True)
 
 
-@dataclass(frozen=True)
-class AlterRepository:
-    name: str
-    if_exists: bool
-    values: dict[str, Any]
-
-    def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "ALTER IMAGE REPOSITORY")
-        if not self.if_exists or context.catalogue.has(_KIND, name):
-            context.needs("OWNERSHIP", _KIND, name)
-            context.catalogue.change(_KIND, name, **{key: self.values[key] for key in self.values if key != "TAG"})
-        return status("Statement executed successfully.")
-
-
 @reads("ALTER IMAGE REPOSITORY")
 def alter(cursor: Cursor) -> Statement:
     if_exists = cursor.if_exists()
@@ -73,7 +59,7 @@ def alter(cursor: Cursor) -> Statement:
     if cursor.take("UNSET"):
         raise SnowflakeFault(2, "0A000", "Unsupported feature 'UNSET'.")  # of the real Snowflake too
     cursor.expect("SET")
-    return AlterRepository(name, if_exists, p.read_set(cursor, {"COMMENT": p.text}))
+    return AlterObject(_KIND, name, if_exists, p.read_set(cursor, {"COMMENT": p.text}))
 
 
 @reads("DROP IMAGE REPOSITORY")

@@ -10,10 +10,10 @@ from airflow_provider_raydp_spcs.local.sql import properties as p
 from airflow_provider_raydp_spcs.local.sql.cursor import Cursor
 from airflow_provider_raydp_spcs.local.sql.registry import Context, Statement, reads
 from airflow_provider_raydp_spcs.local.sql.scope import Scope, full_name, read_scope
+from airflow_provider_raydp_spcs.local.sql.statements.administration import AlterObject, DropObject, read_drop
 from airflow_provider_raydp_spcs.local.sql.statements.compute_pools import ShowFilters, read_filters
 from airflow_provider_raydp_spcs.local.sql.tables import answer_of
 from airflow_provider_raydp_spcs.local.wire.answers import Answer, status
-from airflow_provider_raydp_spcs.local.wording import already_dropped, dropped
 
 SNAPSHOT = "Snapshot"
 
@@ -41,7 +41,7 @@ class CreateSnapshot:
             raise already_exists(name)
         folder, size = context.platform.snapshots.take(service, self.volume, self.instance)
         body = {"service": service, "volume": self.volume, "instance": self.instance, "size": size, "folder": folder}
-        body |= {"comment": self.values.get("COMMENT"), "owner": context.session.role}
+        body |= {"COMMENT": self.values.get("COMMENT"), "owner": context.session.role}
         context.catalogue.create(SNAPSHOT, name, body, replace=True)
         if old is not None:
             context.platform.snapshots.forget(old["folder"])
@@ -105,55 +105,33 @@ def read_restore(cursor: Cursor, service: str, *, if_exists: bool) -> Statement:
     return RestoreVolume(service, if_exists, volume, tuple(instances), snapshot)
 
 
-@dataclass(frozen=True)
-class AlterSnapshot:
-    name: str
-    if_exists: bool
-    values: dict[str, Any]
-
-    def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "ALTER SNAPSHOT")
-        if not self.if_exists or context.catalogue.has(SNAPSHOT, name):
-            context.needs("OWNERSHIP", SNAPSHOT, name)
-            changed = {"comment": self.values["COMMENT"]} if "COMMENT" in self.values else {}
-            context.catalogue.change(SNAPSHOT, name, **changed)
-        return status("Statement executed successfully.")
-
-
 @reads("ALTER SNAPSHOT")
 def alter(cursor: Cursor) -> Statement:
     if_exists = cursor.if_exists()
     name = cursor.name()
     if cursor.take("UNSET"):
-        return AlterSnapshot(name, if_exists, dict.fromkeys(p.read_unset(cursor, {"COMMENT": p.text})))
+        return AlterObject(SNAPSHOT, name, if_exists, dict.fromkeys(p.read_unset(cursor, {"COMMENT": p.text})))
     cursor.expect("SET")
-    return AlterSnapshot(name, if_exists, p.read_set(cursor, {"COMMENT": p.text}))
+    return AlterObject(SNAPSHOT, name, if_exists, p.read_set(cursor, {"COMMENT": p.text}))
 
 
 @dataclass(frozen=True)
 class DropSnapshot:
-    name: str
-    if_exists: bool
+    """Drop what the catalogue keeps, and then the copy."""
+
+    dropped: DropObject
 
     def run(self, context: Context) -> Answer:
-        name = full_name(self.name, context.session, "DROP SNAPSHOT")
-        short = name.rpartition(".")[2]
-        body = context.catalogue.find(SNAPSHOT, name)
+        body = context.catalogue.find(SNAPSHOT, full_name(self.dropped.name, context.session, self.dropped.verb))
+        answer = self.dropped.run(context)
         if body is not None:
-            context.needs("OWNERSHIP", SNAPSHOT, name)
-        if not context.catalogue.drop(SNAPSHOT, name, if_exists=self.if_exists) or body is None:
-            return status(already_dropped(short))
-        context.access.forget(SNAPSHOT, name)
-        context.platform.snapshots.forget(body["folder"])
-        return status(dropped(short))
+            context.platform.snapshots.forget(body["folder"])
+        return answer
 
 
 @reads("DROP SNAPSHOT")
 def drop(cursor: Cursor) -> Statement:
-    if_exists = cursor.if_exists()
-    name = cursor.name()
-    cursor.end()
-    return DropSnapshot(name, if_exists)
+    return DropSnapshot(read_drop(cursor, SNAPSHOT, "DROP SNAPSHOT"))
 
 
 @dataclass(frozen=True)
@@ -207,7 +185,7 @@ def _row(full: str, body: dict[str, Any]) -> dict[str, Any]:
         "volume_name": body["volume"],
         "instance": body["instance"],
         "size": body["size"],
-        "comment": body["comment"],
+        "comment": body["COMMENT"],
         "owner": body["owner"],
         "owner_role_type": "ROLE",
         "created_on": body["created_on"],
