@@ -128,6 +128,7 @@ class QuickStart:
         }
         self._jvm = DriverJvm(java_home / "bin" / "java", self._driver_options(configs))
         self._handle: Any = None
+        self._hold: Any = None
         self._spark: SparkSession | None = None
 
     @property
@@ -159,6 +160,10 @@ class QuickStart:
         self._handle = raydp.RayAppMasterUtils.createAppMaster(
             self._jars, APP_MASTER, self._app_master_options(settings), resources
         )
+        # This JVM owns the app master. RayDP looks for it by its name whenever Spark and Ray exchange data, and Ray's Java
+        # half counts one handle less for each that is collected, but none more for one that it had found before: at zero
+        # the app master would end. A handle within an object that lives is not counted so.
+        self._hold = gateway.jvm.io.ray.api.Ray.put(self._handle)
         settings["spark.master"] = raydp.RayAppMasterUtils.getMasterUrl(self._handle)
         # As RayDP does when it has connected the driver to Ray, whose logging is more talkative.
         settings.setdefault("spark.log.level", "WARN")
@@ -170,6 +175,7 @@ class QuickStart:
         """End the session, its app master and the JVM. Does nothing where it has ended."""
         spark, self._spark = self._spark, None
         handle, self._handle = self._handle, None
+        self._hold = None
         try:
             if spark is not None:
                 with contextlib.suppress(Exception):  # the JVM may be gone; then there is nothing left to stop
