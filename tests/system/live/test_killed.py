@@ -68,11 +68,12 @@ def test_a_worker_that_is_killed_at_any_moment_leaves_one_job(
     assert len(tasks) == 16
     jobs, counted = jobs_of(ray, "kills"), rows(connection)
     for name, task in tasks.items():
-        assert task["try_number"] == 2, name
+        tries = task["try_number"]
+        assert tries >= 2, name
         assert jobs[name] == [JobStatus.SUCCEEDED], name
         assert counted[name] == 1, name
         assert airflow.xcom("killed_jobs", "kills", name) == {"name": name}
-        lines = [line for attempt in (1, 2) for line in airflow.log("killed_jobs", "kills", name, attempt)]
+        lines = [line for attempt in range(1, tries + 1) for line in airflow.log("killed_jobs", "kills", name, attempt)]
         assert f"{name} has ended" in lines, name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -199,7 +200,7 @@ def test_the_status_is_watched_until_the_cluster_is_gone(
         else:
             snowflake.compute_pools.there = {}
 
-    monkeypatch.setattr("airflow_provider_raydp_spcs.cli.cluster_commands.time.sleep", later)
+    monkeypatch.setattr("airflow_provider_raydp_spcs.cli.cluster_commands.time", SimpleNamespace(sleep=later))
     said = run("cluster", "status", "c", "--watch", "--output", "json")
     assert [json.loads(line)["state"] for line in said.out.splitlines()] == ["READY", "LEFT_OVER"]
     assert "cluster C is gone" in said.err

@@ -31,7 +31,8 @@ with DAG("killed_jobs", schedule=None, max_active_tasks=6) as killed_jobs:
             application=JOB,
             application_args=["--name", name],
             deferrable=name in DEFERRED,
-            retries=2,
+            # One is enough for the kill. On a busy machine Airflow itself gives up on a try now and then.
+            retries=6,
             retry_delay=timedelta(seconds=1),
             poll_interval=0.5,
         )
