@@ -13,7 +13,7 @@ demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spar
 test: $(VENV)/.installed-dev $(VENV)/.installed-snow $(VENV)/.class-data  ## unit, integration and system tests; real parts included
 	$(BIN)/pytest --ignore tests/system/live
 
-test-live: $(VENV)/.installed-dev  ## the long ones: a real scheduler and triggerer, killed, backfilled, looked at in a browser
+test-live: $(VENV)/.installed-dev $(VENV)/.class-data  ## the long ones: a real scheduler and triggerer, killed, backfilled, looked at in a browser
 	$(BIN)/pytest tests/system/live
 
 class-data: $(VENV)/.class-data  ## lets Spark's JVMs start in a third of the time; a minute, once
