@@ -178,6 +178,7 @@ def test_a_dead_application_is_replaced_and_told(warm: Warm, first: tuple[Any, s
 
 def test_a_session_of_ones_own_gets_the_executors_of_an_idle_one(whole_cluster: WholeCluster, warm: Warm) -> None:
     script = """
+import json
 from airflow_provider_raydp_spcs.runtime import spark_session
 with spark_session() as spark:
     print(json.dumps({"count": spark.range(5).count(), "name": spark.sparkContext.appName}))
