@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-tables bench-warm constraints wheel clean
+.PHONY: demo test test-live unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-executor-options bench-tables bench-warm constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
@@ -42,6 +42,9 @@ bench-demo: $(VENV)/.installed-dev  ## seconds and memory of the demo
 
 bench-cold-session: $(VENV)/.installed-dev $(VENV)/.class-data  ## a Spark session from nothing, beside raydp.init_spark
 	$(BIN)/python -m tests.benchmarks.cold_session
+
+bench-executor-options: $(VENV)/.installed-dev $(VENV)/.class-data  ## executors' compilers and collectors, in a short query and a long one
+	$(BIN)/python -m tests.benchmarks.executor_options
 
 bench-import: $(VENV)/.installed-dev  ## what the operators cost where a DAG is parsed
 	$(BIN)/python -m tests.benchmarks.import_cost
