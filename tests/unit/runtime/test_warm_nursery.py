@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,20 @@ def test_a_job_that_breaks_off_puts_the_session_in_doubt_until_it_is_tried(world
     world.lease("c")[0].close()
     until(lambda: world.told("close", "c"))
     assert [word for word in world.log.read_text().split() if word in ("trust", "doubt")] == ["trust", "doubt", "trust"]
+
+
+def test_a_session_is_not_tried_while_a_job_is_in_it_whose_tasks_the_trial_would_wait_for(world: World) -> None:
+    busy, _ = world.lease("busy")
+    world.lease("crashed")[0].close()
+    until(lambda: world.told("close", "crashed"))
+    late, _ = world.lease("late")
+    assert world.told("doubt") == 0
+    for line, job in ((busy, "busy"), (late, "late")):
+        line.send(farewell=True)
+        line.close()
+        until(partial(world.told, "close", job))
+    world.lease("alone")[0].close()
+    assert world.told("doubt") == 1
 
 
 def test_the_keeper_makes_what_raydp_needs_for_the_exchange_when_a_job_asks(world: World) -> None:
