@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -20,10 +21,12 @@ import pytest
 from airflow_provider_raydp_spcs.runtime.errors import SparkSizeError, WarmSessionError
 from airflow_provider_raydp_spcs.runtime.warm import attaching, handing_over
 from airflow_provider_raydp_spcs.runtime.warm.attaching import lease
-from airflow_provider_raydp_spcs.runtime.warm.handing_over import NoNurseryError, hand_over
+from airflow_provider_raydp_spcs.runtime.warm.handing_over import NoNurseryError, hand_over, python_in_use
+from airflow_provider_raydp_spcs.runtime.warm.nursery import Nursery
 from airflow_provider_raydp_spcs.runtime.warm.places import FOLDER, nursery_socket
 from airflow_provider_raydp_spcs.runtime.warm.room import make_room
 from airflow_provider_raydp_spcs.runtime.warm.sessions import Sessions
+from airflow_provider_raydp_spcs.runtime.warm.wire import Line
 
 HAND_OVER = """
 import sys; from pathlib import Path
@@ -186,6 +189,36 @@ def test_nonsense_harms_nobody(world: World, noise: bytes) -> None:
         channel.connect(str(nursery_socket(world.folder)))
         channel.sendall(noise)
     assert world.run("print('well')") == (0, "well\n")
+
+
+def test_a_job_without_its_surroundings_is_no_second_nursery(world: World, tmp_path: Path) -> None:
+    words = tmp_path / "words"
+    with contextlib.closing(Line.to(nursery_socket(world.folder))) as line, words.open("w") as file:
+        line.send_files([0, file.fileno(), file.fileno()])
+        surroundings = {"environment": {}, "path": [], "folder": str(tmp_path / "gone"), "mask": 0o22}
+        line.send(do="job", python=python_in_use(), words=["print('run')"], **surroundings)
+        started, ended = line.receive(), line.receive()
+    assert started is not None
+    assert ended == {"code": 1}
+    assert words.read_text().startswith("the job cannot have the surroundings of its own process: FileNotFoundError")
+    assert "not understood" not in world.log.read_text()
+    assert world.run("print('next')") == (0, "next\n")
+
+
+def test_a_nursery_that_cannot_fork_can_still_be_told_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "too many processes")
+
+    nursery = Nursery(tmp_path / "warm", print, lambda *words: None, print, [])
+    monkeypatch.setattr(os, "fork", refuse)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    try:
+        with pytest.raises(BlockingIOError):
+            nursery._fork()
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        nursery._leave()
 
 
 def test_only_the_user_comes_in(world: World) -> None:
