@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -207,6 +208,13 @@ def test_the_door_takes_orders_only(world: World) -> None:
         assert post(path, body) == (400, {"error": "this is no order; see node.log_export"})
     with pytest.raises(OSError, match="400"):
         log_door.ask(WORKER, {})
+
+
+def test_a_body_without_an_end_is_not_waited_for(world: World) -> None:
+    del world
+    with contextlib.closing(http.client.HTTPConnection(WORKER, ports.LOGS, timeout=10)) as link:
+        link.request("POST", log_door.PATH, headers={"Content-Length": "-1"})
+        assert link.getresponse().status == 400
 
 
 def test_the_living_nodes_are_those_that_ray_tells(monkeypatch: pytest.MonkeyPatch) -> None:
