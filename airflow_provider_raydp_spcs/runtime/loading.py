@@ -70,8 +70,9 @@ class Target:
             if needed != "where" and isinstance(given, str):
                 msg = f"{needed} is {given!r}; give a list of columns: {needed}=[{given!r}]"
                 raise TableError(msg)
-        if self.run is not None and (not self.run or self.run.startswith("#") or len(self.run) > 1000):
-            msg = f"run is {self.run[:100]!r}; allowed are 1 to 1000 characters, the first of which is no '#'"
+        run = self.run
+        if run is not None and (not isinstance(run, str) or not run or run.startswith("#") or len(run) > 1000):
+            msg = f"run is {run!r:.100}; allowed are texts of 1 to 1000 characters, the first of which is no '#'"
             raise TableError(msg)
 
     @property

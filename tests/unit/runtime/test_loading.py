@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -192,6 +193,7 @@ def test_more_files_than_one_copy_may_name() -> None:
         ({"mode": "overwrite_partition", "partition_by": "A"}, r"give a list of columns: partition_by=\['A'\]"),
         ({"run": ""}, "1 to 1000 characters"),
         ({"run": "#gate"}, "no '#'"),
+        ({"run": dt.date(2026, 1, 2)}, r"run is datetime\.date\(2026, 1, 2\); allowed are texts"),
     ],
 )
 def test_what_does_not_fit_is_told(given: dict[str, Any], part: str) -> None:
