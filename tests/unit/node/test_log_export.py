@@ -169,6 +169,12 @@ def test_another_stage_is_refused(world: World) -> None:
     assert world.gather(stage="@D.S.OTHER") == {"refused": "@D.S.RAYDPLOGS is mounted here, not @D.S.OTHER"}
 
 
+def test_folders_of_other_clusters_are_refused(world: World) -> None:
+    (world.logs(HEAD) / "job-driver-j.log").write_text("driver")
+    assert world.gather(folder="D/dag/run/task/1") == {"refused": "D/dag/run/task/1 is no folder of the cluster C"}
+    assert list(world.stage.iterdir()) == []
+
+
 def test_an_order_is_done_once_however_often_it_is_sent() -> None:
     begun, go_on = threading.Event(), threading.Event()
     done: list[Any] = []
