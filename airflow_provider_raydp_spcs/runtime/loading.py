@@ -122,6 +122,17 @@ def _tell(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the driver's log is the job's output
 
 
+class _WrittenMeanwhileError(Exception):
+    """Another attempt of the run has written while this one was at it, whose rows are taken back.
+
+    :param count: how many rows.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"another attempt of the run has written {count} rows")
+        self.count = count
+
+
 class Load:
     """The statements of one write."""
 
@@ -193,15 +204,20 @@ class Load:
             return count
 
         def noted() -> int:
-            self._ledger.enter()
-            before = self._ledger.written(run)
-            if before is not None:
+            if (before := self._ledger.written(run)) is not None:
                 return before
             work()
+            # Not before the work: the notes of every table lie together, and whoever is at them keeps all others waiting.
+            self._ledger.enter()
+            if (before := self._ledger.written(run)) is not None:
+                raise _WrittenMeanwhileError(before)
             self._ledger.note(run, count)
             return count
 
-        return atomically(self._session, noted)
+        try:
+            return atomically(self._session, noted)
+        except _WrittenMeanwhileError as error:
+            return error.count
 
     def _copy(self, table: str, staged: Staged, stage: str) -> None:
         if not staged.rows:
