@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 LIVE: Final = "live"
-EXECUTOR_LOGS: Final = re.compile(r"(raydp-java-worker|java-worker|worker)-.*\.(log|out|err)\Z")
-"""What executors, the app master and Ray tasks write, by Ray's file names; empty files are left out."""
+EXECUTOR_LOGS: Final = re.compile(r"(raydp-java-worker|raydp-warm|java-worker|worker)-.*\.(log|out|err)\Z")
+"""What executors, the app master, warm sessions and Ray tasks write, by their files' names; empty files are left out."""
 DRIVER_LOGS: Final = re.compile(r"job-driver-[A-Za-z0-9][A-Za-z0-9_.-]*\.log\Z")
 LAST_WORDS: Final = re.compile(r"(raylet|gcs_server)\.(out|err)\Z|ray_process_exit\.log\Z")
 """Why a node's Ray ended, if it did."""

@@ -170,7 +170,9 @@ def export_logs(
         if late:
             missing += late
             _tell_missing(folder, missing)
-            client.stages.put(folder / MISSING, target.path)
+            (folder / CHECKSUMS).write_text(_checksums(folder, shipped))
+            for each in (MISSING, CHECKSUMS):
+                client.stages.put(folder / each, target.path)
             files |= {file.name for file in client.stages.files(f"{target.path}/{MISSING}")}
     if not missing and (stale := {file for file in files if file.endswith(f"/{target.folder}/{MISSING}")}):
         client.stages.remove(f"{target.path}/{MISSING}")  # an earlier export of this run lacked something
@@ -239,7 +241,7 @@ def _arrival(
 def _checksums(folder: Path, shipped: Sequence[Shipped]) -> str:
     sums = {each.path: each.md5 for each in shipped}
     for path in folder.rglob("*"):
-        if path.is_file():
+        if path.is_file() and path != folder / CHECKSUMS:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
             sums[path.relative_to(folder).as_posix()] = digest.hexdigest()

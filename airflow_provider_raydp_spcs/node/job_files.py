@@ -88,7 +88,7 @@ def serve(
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             answer = answers.get(self.path)
-            if answer is None or length > MAX_BODY_BYTES:
+            if answer is None or not 0 <= length <= MAX_BODY_BYTES:
                 self.close_connection = True
                 self._json(404, {"error": "POST /logs, /marks and /exports only, with at most 1 MiB"})
                 return

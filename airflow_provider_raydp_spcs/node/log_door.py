@@ -25,7 +25,7 @@ def serve(address: str, orders: Orders) -> ThreadingHTTPServer:
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             status, answer = 400, {"error": "this is no order; see node.log_export"}
-            if self.path == PATH and length <= MAX_BODY_BYTES:
+            if self.path == PATH and 0 <= length <= MAX_BODY_BYTES:
                 with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
                     status, answer = 200, dict(orders.answer(json.loads(self.rfile.read(length))))
             body = json.dumps(answer).encode()

@@ -77,7 +77,9 @@ def copy(file: LogFile, start: int, target: Path) -> Copied:
     :raises OSError: it cannot be read or written; what was written of it is removed.
     """
     digest, left = hashlib.md5(usedforsecurity=False), file.size - start
-    with os.fdopen(os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0) as source:
+    # Without waiting: where a job has put a pipe in its place, its other end may never come.
+    opened = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(opened, "rb", buffering=0) as source:
         found = os.fstat(source.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_ino != file.number:
             msg = f"{file.path} is another file by now"

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.cluster.log_pieces import dead_node
-from airflow_provider_raydp_spcs.cluster.log_places import DRIVER_LOGS, LIVE, Boot, driver_log, driver_names
+from airflow_provider_raydp_spcs.cluster.log_places import DRIVER_LOGS, LIVE, Boot, driver_log, driver_names, safe_part
 from airflow_provider_raydp_spcs.node.errors import NodesUnknownError
 from airflow_provider_raydp_spcs.node.log_export import NodeExport, checked
 from airflow_provider_raydp_spcs.node.log_files import log_files, writing
@@ -56,6 +56,7 @@ class Gathering:
     ) -> None:
         self._export, self._logs, self._stage, self._stage_name = export, logs, stage, stage_name
         self._live, self._nodes, self._ask = stage / LIVE / cluster.upper(), nodes, ask
+        self._own = safe_part(cluster.upper())
         self._clock, self._sleep = clock, sleep
 
     def gather(self, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,6 +71,9 @@ class Gathering:
         if str(order["stage"]).upper() != self._stage_name.upper():
             return {"refused": f"{self._stage_name} is mounted here, not {order['stage']}"}
         folder, jobs = checked(order["folder"]), [str(job) for job in order["jobs"]]
+        if folder.partition("/")[0] != self._own:
+            # Whoever may use this cluster's endpoints need not be one who may write the stage.
+            return {"refused": f"{folder} is no folder of the cluster {self._own}"}
         files: Files = []
         missing: list[str] = []
         self._drivers(folder, jobs, files, missing)

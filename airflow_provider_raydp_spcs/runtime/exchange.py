@@ -8,6 +8,7 @@ Ray's object store themselves, by RayDP's own reader; and what is small goes thr
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -95,12 +96,15 @@ def to_ray(frame: DataFrame) -> Dataset:
     held.let_go()
     check_for_ray(json.loads(frame._jdf.schema().json()))
     partitions = Partitions(frame)
-    if partitions.size > SMALL_BYTES:
-        return partitions.dataset()
     try:
+        if partitions.size > SMALL_BYTES:
+            return partitions.dataset()
         table = partitions.collected()
-    finally:
-        partitions.release()
+    except BaseException:
+        with suppress(Exception):  # the application may have ended, and why it is not done is the news
+            partitions.release()
+        raise
+    partitions.release()
     parts = max(1, min(len(partitions), table.nbytes // MIN_STREAM_BYTES))
     rows = -(-table.num_rows // parts)
     blocks = [table.slice(part * rows, rows).combine_chunks() for part in range(parts)]

@@ -70,8 +70,9 @@ class Target:
             if needed != "where" and isinstance(given, str):
                 msg = f"{needed} is {given!r}; give a list of columns: {needed}=[{given!r}]"
                 raise TableError(msg)
-        if self.run is not None and (not self.run or self.run.startswith("#") or len(self.run) > 1000):
-            msg = f"run is {self.run[:100]!r}; allowed are 1 to 1000 characters, the first of which is no '#'"
+        run = self.run
+        if run is not None and (not isinstance(run, str) or not run or run.startswith("#") or len(run) > 1000):
+            msg = f"run is {run!r:.100}; allowed are texts of 1 to 1000 characters, the first of which is no '#'"
             raise TableError(msg)
 
     @property
@@ -119,6 +120,17 @@ def write_staged(
 
 def _tell(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the driver's log is the job's output
+
+
+class _WrittenMeanwhileError(Exception):
+    """Another attempt of the run has written while this one was at it, whose rows are taken back.
+
+    :param count: how many rows.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"another attempt of the run has written {count} rows")
+        self.count = count
 
 
 class Load:
@@ -192,15 +204,20 @@ class Load:
             return count
 
         def noted() -> int:
-            self._ledger.enter()
-            before = self._ledger.written(run)
-            if before is not None:
+            if (before := self._ledger.written(run)) is not None:
                 return before
             work()
+            # Not before the work: the notes of every table lie together, and whoever is at them keeps all others waiting.
+            self._ledger.enter()
+            if (before := self._ledger.written(run)) is not None:
+                raise _WrittenMeanwhileError(before)
             self._ledger.note(run, count)
             return count
 
-        return atomically(self._session, noted)
+        try:
+            return atomically(self._session, noted)
+        except _WrittenMeanwhileError as error:
+            return error.count
 
     def _copy(self, table: str, staged: Staged, stage: str) -> None:
         if not staged.rows:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.runtime.errors import TableError
+from airflow_provider_raydp_spcs.spcs import write_ledger
 from airflow_provider_raydp_spcs.spcs.errors import InsufficientPrivilegesError, ObjectDoesNotExistError, SpcsError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def _grant(refusal: str, snowflake: SnowflakeConnection, table: str, privileges:
     around = re.search(r"\b(Schema|Database) '([^']+)' does not exist", refusal)
     if around:
         return f"GRANT USAGE ON {around[1].upper()} {around[2]} TO ROLE {role}"
+    if write_ledger.TABLE in refusal:  # that of another role
+        return f"GRANT SELECT, INSERT, UPDATE ON TABLE {schema}.{write_ledger.TABLE} TO ROLE {role}"
     if re.search(r"\b(stage|schema)\b", refusal, re.IGNORECASE):
         return f"GRANT USAGE, CREATE STAGE, CREATE TABLE ON SCHEMA {schema} TO ROLE {role}"
     return f"GRANT {', '.join(privileges)} ON TABLE {table} TO ROLE {role}"

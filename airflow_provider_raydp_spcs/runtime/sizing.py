@@ -87,9 +87,9 @@ class Wish:
         :raises SparkSizeError: such a setting cannot be read.
         """
         return Wish(
-            self.executors or _whole(configs, "spark.executor.instances"),
-            self.cores or _whole(configs, "spark.executor.cores"),
-            self.memory_mib or _memory(configs, "spark.executor.memory"),
+            _whole(configs, "spark.executor.instances") if self.executors is None else self.executors,
+            _whole(configs, "spark.executor.cores") if self.cores is None else self.cores,
+            _memory(configs, "spark.executor.memory") if self.memory_mib is None else self.memory_mib,
         )
 
 

@@ -1,8 +1,9 @@
 """Which runs have written to which table, so that a run that is repeated does not write twice.
 
 The note is made in the transaction of the write itself: either both are there or none. Snowflake enforces no key and lets
-INSERTs run side by side, so each table's notes have a gate, a row that every transaction updates first; two attempts of the
-same run come one after another, and the second finds the note of the first.
+INSERTs run side by side, so each table's notes have a gate, a row that every transaction updates before it looks and notes;
+two attempts of the same run pass one after another, and the second finds the note of the first. An UPDATE keeps those of
+other rows waiting too, where Snowflake has them in one micro-partition; so the gate is passed last, when the rows are in.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class WriteLedger:
             self._insert(_GATE, 0)
 
     def enter(self) -> None:
-        """Wait until no other transaction is at the notes of this table. First of all in the transaction."""
+        """Wait until no other transaction is at the notes of this table. Then look again, note, and commit."""
         self._session.execute(
             f"UPDATE {TABLE} SET WRITTEN_AT = SYSDATE() WHERE TARGET = %s AND RUN = %s",  # noqa: S608
             (self._target, _GATE),

@@ -23,7 +23,8 @@ _COMMENT: Final = "RayDP: a write under way"
 def stage_of_its_own(session: Session) -> Iterator[str]:
     """A stage for the time of the block, as ``@NAME``; it is dropped with the files on it, also after a failure.
 
-    It is no temporary one, for other sessions put files there. Where the job is killed it stays, and a later write drops it.
+    It is no temporary one, for other sessions put files there. Where the job is killed, or it cannot be dropped, it stays, and
+    a later write drops it.
     """
     name = f"{PREFIX}{uuid.uuid4().hex.upper()}"
     # The files live for moments inside Snowflake; its own encryption spares the clients theirs.
@@ -31,7 +32,9 @@ def stage_of_its_own(session: Session) -> Iterator[str]:
     try:
         yield f"@{name}"
     finally:
-        session.execute(f"DROP STAGE IF EXISTS {name}")
+        # The rows may be in the table by now; whoever is told of a failure writes them again. A later write drops it.
+        with contextlib.suppress(SpcsError):
+            session.execute(f"DROP STAGE IF EXISTS {name}")
 
 
 def drop_left(session: Session, now: dt.datetime | None = None) -> list[str]:

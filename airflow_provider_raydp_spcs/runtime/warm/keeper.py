@@ -72,6 +72,7 @@ class Keeper:
         self._shared: Shared | None = None
         self._failure: Exception | None = None
         self._leases, self._unused_since = 0, time.monotonic()
+        self._inside = 0
         self._is_ending = self._is_told_to_end = self._is_asked_to_leave = self._is_in_doubt = False
         self._fault: str | None = None
         self._worn: str | None = None
@@ -204,19 +205,32 @@ class Keeper:
             line.send(error=str(error), kind=type(error).__name__)
             return
         with self._tidying:
-            fault = self._shared.fault(in_doubt=self._is_in_doubt)
+            # A query would wait for the tasks of whoever is inside, and its lateness end a session that is well. It stays in
+            # doubt until nobody is.
+            in_doubt = self._is_in_doubt and not self._inside
+            if in_doubt:
+                self._is_in_doubt = False  # now, for whoever breaks off meanwhile leaves a doubt of its own
+            fault = self._shared.fault(in_doubt=in_doubt)
+            with self._lock:
+                self._inside += fault is None
         if fault is not None:
             self._fault = fault
             line.send(gone=fault)
             return
-        self._is_in_doubt = False
         try:
-            with self._shared.door(job) as door:
+            self._be_host(line, job, self._shared)
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+    def _be_host(self, line: Line, job: str, shared: Shared) -> None:
+        try:
+            with shared.door(job) as door:
                 line.send(door=door.to_json())
                 self._say(f"job {job} has come")
                 farewell = line.receive()
                 while farewell is not None and "master" in farewell:
-                    self._shared.make_master()
+                    shared.make_master()
                     line.send(master=True)
                     farewell = line.receive()
                 # Whoever goes without a word has crashed, or was killed; what it did to Spark meanwhile is anybody's guess.

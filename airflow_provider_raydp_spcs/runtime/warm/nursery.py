@@ -177,9 +177,14 @@ class Nursery:
             return None
         child = self._fork()
         if child is None:
-            self._put_on(request, files)
+            try:
+                self._put_on(request, files)
+                words = list(request["words"])
+            except Exception as error:  # nothing of it may get back into the loop, which is the nursery's
+                msg = f"the job cannot have the surroundings of its own process: {type(error).__name__}: {error}"
+                raise SystemExit(msg) from error
             line.close()
-            return partial(self._run_job, list(request["words"]))
+            return partial(self._run_job, words)
         child.line = line
         self._selector.register(line, selectors.EVENT_READ, lambda: self._hear(child, line))
         with contextlib.suppress(OSError):
@@ -206,7 +211,11 @@ class Nursery:
         sys.stderr.flush()
         # A signal that a child gets at once must not find the nursery's own handlers there.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+            raise
         if pid:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
             child = Child(pid, os.pidfd_open(pid))

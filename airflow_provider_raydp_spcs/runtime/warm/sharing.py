@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -94,14 +94,14 @@ class SharedSpark:
                 f"application {sc.appName()}, {sc.getExecutorMemoryStatus().size() - 1} executors",
             )
         finally:
-            try:
+            # The last first, each whatever becomes of the others. With the server goes every object that the job's Python
+            # referred to.
+            with ExitStack() as ending:
+                ending.callback(jvm.SparkSession.setDefaultSession, self._spark._jsparkSession)
+                ending.callback(server.shutdown)
+                ending.callback(sc.cancelJobsWithTag, tag)
                 for query in session.streams().active():
-                    query.stop()
-                sc.cancelJobsWithTag(tag)
-            finally:
-                # With it goes every object that the job's Python referred to.
-                server.shutdown()
-                jvm.SparkSession.setDefaultSession(self._spark._jsparkSession)
+                    ending.callback(query.stop)
 
     def make_master(self) -> None:
         """See that RayDP's master actor is there, which keeps references to objects that Spark reads, for every job."""

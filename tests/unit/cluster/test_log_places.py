@@ -71,6 +71,7 @@ def test_a_piece_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     ("name", "is_shipped"),
     [
+        ("raydp-warm-0123456789ab.log", True),
         ("job-driver-etl-1.log", True), ("raydp-java-worker-01-2.log", True), ("worker-ab-01-9.out", True),
         ("java-worker-01-1.log", True), ("raylet.err", True), ("gcs_server.out", True), ("ray_process_exit.log", True),
         ("runtime_env_setup-01000000.log", False), ("runtime_env_agent.log", False), ("dashboard.log", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -108,7 +109,12 @@ def test_what_the_stage_does_not_show_is_told_after_a_while(client: FakeClient, 
     client.stages.files_there[f"{BASE}/driver.log"] = "abcd and much more that is not encryption"
     found = export_logs(client, clusters, TARGET, ["j1"], ray, sleep=naps.append)  # type: ignore[arg-type]
     assert found.missing[1] == "driver.log: the stage does not show the 3 bytes that its node wrote"
-    assert found.missing[1] in client.stages.files_there[f"{BASE}/missing.txt"]
+    told = client.stages.files_there[f"{BASE}/missing.txt"]
+    assert found.missing[1] in told
+    md5 = hashlib.md5(told.encode(), usedforsecurity=False).hexdigest()
+    sums = client.stages.files_there[f"{BASE}/checksums.md5"].splitlines()
+    assert f"{md5}  missing.txt" in sums
+    assert not any(line.endswith("checksums.md5") for line in sums)
 
 
 @pytest.mark.parametrize(

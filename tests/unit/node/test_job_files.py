@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import sys
@@ -153,3 +154,10 @@ def test_the_notebooks_token_is_handed_out_and_never_kept_by_anybody_between(ray
 
 def test_without_a_notebook_there_is_no_token(server: ThreadingHTTPServer) -> None:
     assert ask("GET", "/notebook-token")[0] == 404
+
+
+@pytest.mark.usefixtures("server")
+def test_a_body_without_an_end_is_not_waited_for() -> None:
+    with contextlib.closing(http.client.HTTPConnection(ADDRESS, ports.JOB_FILES, timeout=10)) as link:
+        link.request("POST", "/logs", headers={"Content-Length": "-1"})
+        assert link.getresponse().status == 404

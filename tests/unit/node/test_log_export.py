@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -168,6 +169,12 @@ def test_another_stage_is_refused(world: World) -> None:
     assert world.gather(stage="@D.S.OTHER") == {"refused": "@D.S.RAYDPLOGS is mounted here, not @D.S.OTHER"}
 
 
+def test_folders_of_other_clusters_are_refused(world: World) -> None:
+    (world.logs(HEAD) / "job-driver-j.log").write_text("driver")
+    assert world.gather(folder="D/dag/run/task/1") == {"refused": "D/dag/run/task/1 is no folder of the cluster C"}
+    assert list(world.stage.iterdir()) == []
+
+
 def test_an_order_is_done_once_however_often_it_is_sent() -> None:
     begun, go_on = threading.Event(), threading.Event()
     done: list[Any] = []
@@ -207,6 +214,13 @@ def test_the_door_takes_orders_only(world: World) -> None:
         assert post(path, body) == (400, {"error": "this is no order; see node.log_export"})
     with pytest.raises(OSError, match="400"):
         log_door.ask(WORKER, {})
+
+
+def test_a_body_without_an_end_is_not_waited_for(world: World) -> None:
+    del world
+    with contextlib.closing(http.client.HTTPConnection(WORKER, ports.LOGS, timeout=10)) as link:
+        link.request("POST", log_door.PATH, headers={"Content-Length": "-1"})
+        assert link.getresponse().status == 400
 
 
 def test_the_living_nodes_are_those_that_ray_tells(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from airflow_provider_raydp_spcs.cluster.log_pieces import join, pieces_in
 from airflow_provider_raydp_spcs.cluster.log_places import Boot
 from airflow_provider_raydp_spcs.node import log_shipping
 from airflow_provider_raydp_spcs.node.live_clean_up import LAST_SEEN, clean_up
-from airflow_provider_raydp_spcs.node.log_files import writing
+from airflow_provider_raydp_spcs.node.log_files import copy, log_files, writing
 from airflow_provider_raydp_spcs.node.log_shipping import LogShipping, boot_of
 
 NOW = dt.datetime(2026, 11, 26, 7, 15, tzinfo=dt.UTC)
@@ -77,6 +78,26 @@ def test_nothing_is_shipped_wider_than_it_was_or_through_a_link(node: Node, tmp_
     node.shipping.look()
     assert node.shipped() == {"worker-1.out": "x"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in node.folder.iterdir()} == {0o600}
+
+
+def test_a_pipe_in_the_place_of_a_log_is_not_waited_for(tmp_path: Path) -> None:
+    log, told = tmp_path / "worker-1.out", list[str]()
+    log.write_text("seen as a file")
+    (seen,) = log_files(tmp_path, lambda name: True)
+    log.unlink()
+    os.mkfifo(log)
+
+    def ship() -> None:
+        try:
+            copy(seen, 0, tmp_path / "stage")
+        except OSError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=ship, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert told == [f"{log} is another file by now"]
+    assert not (tmp_path / "stage").exists()
 
 
 def test_a_file_that_is_begun_anew_is_another_file(node: Node) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 import ray
 from ray.data.block import BlockMetadataWithSchema
 
-from airflow_provider_raydp_spcs.runtime import held
+from airflow_provider_raydp_spcs.runtime import exchange, held
 from airflow_provider_raydp_spcs.runtime.exchange_partitions import _dataset
 
 
@@ -34,3 +35,28 @@ def test_the_dataset_is_made_without_tasks_and_its_end_is_noticed(monkeypatch: p
     gc.collect()
     held.let_go()
     assert released == ["rows"]
+
+
+@pytest.mark.parametrize("size", [1, exchange.SMALL_BYTES + 1])
+def test_rows_that_do_not_come_to_ray_are_not_kept_by_spark(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    released: list[int] = []
+
+    class Failing:
+        def __init__(self, frame: Any) -> None:
+            self.size = frame.size
+
+        def dataset(self) -> Any:
+            raise MemoryError
+
+        collected = dataset
+
+        def release(self) -> None:
+            released.append(self.size)
+            raise ConnectionError
+
+    monkeypatch.setattr(exchange, "Partitions", Failing)
+    schema = SimpleNamespace(json=lambda: '{"fields": []}')
+    frame: Any = SimpleNamespace(size=size, _jdf=SimpleNamespace(schema=lambda: schema))
+    with pytest.raises(MemoryError):
+        exchange.to_ray(frame)
+    assert released == [size]

@@ -69,7 +69,7 @@ class Jvm:
                 stopAppMaster=self._note("stop"),
             ),
         )
-        ray = SimpleNamespace(init=self._note("init"), shutdown=self._note("shutdown"))
+        ray = SimpleNamespace(init=self._note("init"), put=self._note("put", "hold"), shutdown=self._note("shutdown"))
         self._gateway = SimpleNamespace(proc=self.process, jvm=SimpleNamespace())
         self._gateway.jvm.org = SimpleNamespace(
             apache=SimpleNamespace(spark=SimpleNamespace(deploy=SimpleNamespace(raydp=raydp)))
@@ -143,7 +143,8 @@ def test_the_driver_asks_for_the_app_master_itself() -> None:
     }
     session: Any = start.session("app", settings)
     order = [name for name, _ in jvm.calls]
-    assert order == ["properties", "init", "create", "url"]
+    assert order == ["properties", "init", "create", "put", "url"]
+    assert jvm.asked("put") == ("handle",), "within an object, where its handle is not miscounted"
     assert json.loads(jvm.asked("properties")[0]) == {"ray.address": "10.0.0.1:6379"}
     class_path, name, options, resources = jvm.asked("create")
     assert class_path == jvm.options[-1]

@@ -39,6 +39,10 @@ SNOWFLAKE: Any = SimpleNamespace(role="R", database="D", schema="S")
             "GRANT SELECT, INSERT ON TABLE D.S.T",
         ),
         (
+            InsufficientPrivilegesError("Insufficient privileges to operate on table 'RAYDP_WRITES'", 3001),
+            "GRANT SELECT, INSERT, UPDATE ON TABLE D.S.RAYDP_WRITES TO ROLE R",
+        ),
+        (
             StatementFailedError("Numeric value 'x' is\nnot recognized", 100038),
             "D.S.T: Numeric value 'x' is not recognized",
         ),

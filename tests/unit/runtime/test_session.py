@@ -133,6 +133,15 @@ def test_sparks_own_settings_count_as_a_wish() -> None:
         assert Wish().or_settings({"spark.executor.memory": text}).memory_mib == mib
 
 
+@pytest.mark.parametrize("name", ["executors", "executor_cores", "executor_memory_mib"])
+def test_none_of_something_is_refused_and_not_taken_for_no_wish(name: str) -> None:
+    with (
+        pytest.raises(SparkSizeError, match="is 0; allowed are whole numbers from 1"),
+        session.spark_session(**{name: 0}),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     ("settings", "part"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ import pytest
 from airflow_provider_raydp_spcs.runtime.errors import SparkSizeError, WarmSessionError
 from airflow_provider_raydp_spcs.runtime.warm import attaching, handing_over
 from airflow_provider_raydp_spcs.runtime.warm.attaching import lease
-from airflow_provider_raydp_spcs.runtime.warm.handing_over import NoNurseryError, hand_over
+from airflow_provider_raydp_spcs.runtime.warm.handing_over import NoNurseryError, hand_over, python_in_use
+from airflow_provider_raydp_spcs.runtime.warm.nursery import Nursery
 from airflow_provider_raydp_spcs.runtime.warm.places import FOLDER, nursery_socket
 from airflow_provider_raydp_spcs.runtime.warm.room import make_room
 from airflow_provider_raydp_spcs.runtime.warm.sessions import Sessions
+from airflow_provider_raydp_spcs.runtime.warm.wire import Line
 
 HAND_OVER = """
 import sys; from pathlib import Path
@@ -187,6 +191,36 @@ def test_nonsense_harms_nobody(world: World, noise: bytes) -> None:
     assert world.run("print('well')") == (0, "well\n")
 
 
+def test_a_job_without_its_surroundings_is_no_second_nursery(world: World, tmp_path: Path) -> None:
+    words = tmp_path / "words"
+    with contextlib.closing(Line.to(nursery_socket(world.folder))) as line, words.open("w") as file:
+        line.send_files([0, file.fileno(), file.fileno()])
+        surroundings = {"environment": {}, "path": [], "folder": str(tmp_path / "gone"), "mask": 0o22}
+        line.send(do="job", python=python_in_use(), words=["print('run')"], **surroundings)
+        started, ended = line.receive(), line.receive()
+    assert started is not None
+    assert ended == {"code": 1}
+    assert words.read_text().startswith("the job cannot have the surroundings of its own process: FileNotFoundError")
+    assert "not understood" not in world.log.read_text()
+    assert world.run("print('next')") == (0, "next\n")
+
+
+def test_a_nursery_that_cannot_fork_can_still_be_told_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "too many processes")
+
+    nursery = Nursery(tmp_path / "warm", print, lambda *words: None, print, [])
+    monkeypatch.setattr(os, "fork", refuse)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    try:
+        with pytest.raises(BlockingIOError):
+            nursery._fork()
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        nursery._leave()
+
+
 def test_only_the_user_comes_in(world: World) -> None:
     assert world.folder.stat().st_mode & 0o077 == 0
     assert nursery_socket(world.folder).stat().st_mode & 0o177 == 0
@@ -218,6 +252,20 @@ def test_a_job_that_breaks_off_puts_the_session_in_doubt_until_it_is_tried(world
     world.lease("c")[0].close()
     until(lambda: world.told("close", "c"))
     assert [word for word in world.log.read_text().split() if word in ("trust", "doubt")] == ["trust", "doubt", "trust"]
+
+
+def test_a_session_is_not_tried_while_a_job_is_in_it_whose_tasks_the_trial_would_wait_for(world: World) -> None:
+    busy, _ = world.lease("busy")
+    world.lease("crashed")[0].close()
+    until(lambda: world.told("close", "crashed"))
+    late, _ = world.lease("late")
+    assert world.told("doubt") == 0
+    for line, job in ((busy, "busy"), (late, "late")):
+        line.send(farewell=True)
+        line.close()
+        until(partial(world.told, "close", job))
+    world.lease("alone")[0].close()
+    assert world.told("doubt") == 1
 
 
 def test_the_keeper_makes_what_raydp_needs_for_the_exchange_when_a_job_asks(world: World) -> None:

@@ -108,6 +108,54 @@ def test_a_heap_that_stays_full_is_a_reason_for_another_session(spark: FakeSpark
     assert shared(spark).tidy() is None
 
 
+def test_what_a_job_leaves_is_ended_also_where_one_of_its_streams_does_not_end() -> None:
+    told: list[str] = []
+
+    def hang() -> None:
+        msg = "the stream does not stop"
+        raise RuntimeError(msg)
+
+    streams = [SimpleNamespace(stop=hang), SimpleNamespace(stop=lambda: told.append("stop"))]
+    session = SimpleNamespace(streams=lambda: SimpleNamespace(active=lambda: streams))
+    server = SimpleNamespace(
+        start=lambda: None,
+        getListeningPort=lambda: 1,
+        secret=lambda: "secret",
+        shutdown=lambda: told.append("shutdown"),
+    )
+    jvm: Any = SimpleNamespace(
+        SparkSession=SimpleNamespace(
+            setActiveSession=lambda given: None, setDefaultSession=lambda given: told.append(f"default {given.name}")
+        )
+    )
+    jvm.org = SimpleNamespace(
+        apache=SimpleNamespace(
+            spark=SimpleNamespace(
+                api=SimpleNamespace(python=SimpleNamespace(Py4JServer=lambda configs: server)),
+            )
+        )
+    )
+    sc = SimpleNamespace(
+        addJobTag=lambda tag: None,
+        setLocalProperty=lambda name, value: None,
+        conf=lambda: None,
+        version=lambda: "3.5.7",
+        appName=lambda: "name",
+        getExecutorMemoryStatus=lambda: SimpleNamespace(size=lambda: 3),
+        cancelJobsWithTag=lambda tag: told.append(f"cancel {tag}"),
+    )
+    own = SimpleNamespace(name="keeper's", newSession=lambda: session)
+    spark: Any = SimpleNamespace(
+        sparkContext=SimpleNamespace(_jsc=SimpleNamespace(sc=lambda: sc), _jvm=jvm), _jsparkSession=own
+    )
+    with (
+        pytest.raises(RuntimeError, match="the stream does not stop"),
+        SharedSpark(spark, "namespace").door("a") as door,
+    ):
+        assert door.tag == "raydp-job-a"
+    assert told == ["stop", "cancel raydp-job-a", "shutdown", "default keeper's"]
+
+
 def test_only_the_jobs_own_stages_are_shown() -> None:
     jobs = {1: SimpleNamespace(stageIds=[1, 2]), 2: SimpleNamespace(stageIds=[5]), 3: None}
     tracker = SimpleNamespace(

@@ -90,6 +90,15 @@ def test_a_stage_is_made_and_dropped_also_after_a_failure() -> None:
     ]  # fmt: skip
 
 
+def test_a_write_that_is_done_does_not_fail_for_its_stage() -> None:
+    session = Recorder(refuses="DROP STAGE")
+    with stage_of_its_own(session) as stage:
+        pass
+    assert session.statements[-1] == f"DROP STAGE IF EXISTS {stage.removeprefix('@')}"
+    with pytest.raises(KeyError, match="the write's own"), stage_of_its_own(session):
+        raise KeyError("the write's own")
+
+
 def test_stages_of_dead_writes_are_dropped_and_others_are_not() -> None:
     def row(name: str, days: float, comment: str = "RayDP: a write under way") -> Row:
         return {"name": name, "created_on": NOW - dt.timedelta(days=days), "comment": comment}
