@@ -108,11 +108,13 @@ class Shipped:
 
     def is_there(self, listed: StageFile | None) -> bool:
         """Whether LIST shows this very file. Of a large or encrypted one it tells no MD5 of the content."""
-        if listed is None:
+        if listed is None or not self.has_size_of(listed):
             return False
-        if listed.size == self.size:
-            return listed.md5 == self.md5 or not _MD5.match(listed.md5)
-        return 0 < listed.size - self.size <= _PADDING
+        return listed.size != self.size or listed.md5 == self.md5 or not _MD5.match(listed.md5)
+
+    def has_size_of(self, listed: StageFile | None) -> bool:
+        """Whether LIST shows as many bytes, padding of an encrypted file apart."""
+        return listed is not None and 0 <= listed.size - self.size <= _PADDING
 
 
 def export_logs(
@@ -229,7 +231,11 @@ def _arrival(
     """What the stage has, and what it lacks, in words, of what nodes wrote to its mount: byte for byte, as far as it tells."""
     for left in reversed(range(ARRIVAL_LOOKS)):
         listed = {file.path: file for file in client.stages.files(f"{target.path}/")}
-        lacking = [each for each in shipped if not each.is_there(listed.get(f"{target.folder}/{each.path}"))]
+        seen = [(each, listed.get(f"{target.folder}/{each.path}")) for each in shipped]
+        lacking = [each for each, file in seen if not each.is_there(file)]
+        if len(lacking) == len(seen):
+            # Not one is right: what this stage tells (of files under keys of a cloud's key service, say) is no MD5 of contents.
+            lacking = [each for each, file in seen if not each.has_size_of(file)]
         if not lacking:
             break
         if left:

@@ -24,6 +24,8 @@ from airflow_provider_raydp_spcs.node.log_files import log_files, writing
 LOOK_SECONDS: Final = 0.2
 SILENT_SECONDS: Final = 60.0
 """How long a node may not answer before its part is taken from what it has shipped."""
+PART_SECONDS: Final = 1800.0
+"""How long a node may take for its part: a stage that hangs must not keep the exports after this one waiting for ever."""
 MAX_NODES: Final = 10_000
 NODES_AT_ONCE: Final = 32
 Files = list[list[Any]]
@@ -110,8 +112,8 @@ class Gathering:
 
     def _part(self, address: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a node answers in the end; an error where it does not."""
-        answered = self._clock()
-        while True:
+        began = answered = self._clock()
+        while self._clock() - began <= PART_SECONDS:
             try:
                 answer = self._ask(address, order)
                 answered = self._clock()
@@ -121,6 +123,7 @@ class Gathering:
                 if self._clock() - answered > SILENT_SECONDS:
                     return {"error": f"it does not answer ({error})"}
             self._sleep(LOOK_SECONDS)
+        return {"error": f"it is not done after {PART_SECONDS:g} s"}
 
     def _boots(self, since: float) -> list[Boot]:
         """Every life of a node of this cluster, the youngest first."""

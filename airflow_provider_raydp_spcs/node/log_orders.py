@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 MAX_KEPT: Final = 16
+"""So many orders wait or are answered again; one more is refused where all of them wait."""
 Answer = Mapping[str, Any]
 
 
@@ -34,12 +35,22 @@ class Orders:
         token = str(order["token"])
         with self._lock:
             if token not in self._answers:
+                if len(self._answers) >= MAX_KEPT and not self._forget_one():
+                    return {
+                        "done": True,
+                        "error": f"{MAX_KEPT} orders are waiting already; ask again when some are done",
+                    }
                 self._answers[token] = None
-                while len(self._answers) > MAX_KEPT:
-                    self._answers.popitem(last=False)
                 threading.Thread(target=self._do, args=(token, dict(order)), daemon=True, name="log-order").start()
             found = self._answers[token]
         return {"done": False} if found is None else {"done": True, **found}
+
+    def _forget_one(self) -> bool:
+        """Forget the oldest order that is done; one that is not would be done twice."""
+        oldest = next((token for token, answer in self._answers.items() if answer is not None), None)
+        if oldest is not None:
+            del self._answers[oldest]
+        return oldest is not None
 
     def _do(self, token: str, order: Mapping[str, Any]) -> None:
         with self._one_at_a_time:

@@ -27,8 +27,9 @@ from airflow_provider_raydp_spcs.node.ray_command import ray_command, ray_enviro
 from airflow_provider_raydp_spcs.node.settings import NodeSettings, Role
 from airflow_provider_raydp_spcs.node.warm_nursery import WarmNursery
 
-_STOP_SECONDS = 20
-"""Within the 30 s that the platform leaves between SIGTERM and SIGKILL (SPCS reference 2.3)."""
+_STOP_SECONDS = 18
+"""For Ray. With the last logs and warm sessions it is within the 30 s that the platform leaves between SIGTERM and SIGKILL
+(SPCS reference 2.3)."""
 _TAIL_LINES = 15
 # A line of Ray's logs whose level is critical: `[<time> C <process> <thread>] …`.
 _CRITICAL = re.compile(r"\[[^\]]* C \d+ \d+\]")
@@ -82,12 +83,12 @@ def _run(settings: NodeSettings) -> int:
             nursery.start()
         code = process.wait()
     finally:
+        if logs is not None:
+            logs.shipping.stop()
         if nursery is not None:
             nursery.stop()
         if notebook is not None:
             notebook.stop()
-        if logs is not None:
-            logs.shipping.stop()
         for server in servers:
             server.shutdown()
     if stopping.signal is not None:

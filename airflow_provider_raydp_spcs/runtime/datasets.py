@@ -154,7 +154,10 @@ def write_parquet(file: Path, tables: Sequence[pa.Table]) -> pa.Table:
     whole = pa.concat_tables(tables, promote_options="default")
     for index, field in enumerate(whole.schema):
         if pa.types.is_nested(field.type):
-            texts = [None if value is None else json.dumps(value, default=str) for value in whole[index].to_pylist()]
+            texts = [
+                None if value is None else json.dumps(value, default=str)
+                for value in whole[index].to_pylist(maps_as_pydicts="strict")
+            ]
             whole = whole.set_column(index, field.name, pa.array(texts, pa.string()))
     parquet.write_table(whole, file)
     return whole

@@ -46,7 +46,8 @@ def to_spark(
 
     Blocks stay where they are: tasks beside them, which need no CPU of their own, make streams of them that Spark's executors
     read. Only what is small passes through the driver. The DataFrame may be read as often as you like while the session
-    lasts, also when ``data`` is gone; after the loss of a node Ray makes its streams anew.
+    lasts, also when ``data`` is gone. After the loss of a node Ray makes its streams anew from a Dataset's blocks, where those can
+    be made anew; what came out of this process is lost with the node that holds it.
 
     A timestamp without a zone stays one (``TIMESTAMP_NTZ``); RayDP's own ``to_spark`` takes it for an instant.
 

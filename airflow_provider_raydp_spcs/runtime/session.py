@@ -73,6 +73,7 @@ def spark_session(
         size = size_spark(nodes, executors=wish.executors, cores=wish.cores, memory_mib=wish.memory_mib, share=share)
         name = app_name or f"raydp-{ray.get_runtime_context().get_job_id()}"
         settings = {**spark_settings(size), **(metrics_settings() if is_monitored() else {}), **given}
+        settings.update(executor_settings(size))  # which Spark's own settings have been asked for already
         _tell(f"Spark session: {size}, {settings['spark.sql.shuffle.partitions']} shuffle partitions")
         cpus, workers = size.executors * size.actor_cpus, size.executors * size.actor_worker_resource
         make_room(cpus, workers, ray.available_resources)
@@ -160,9 +161,7 @@ def spark_settings(size: SparkSize) -> dict[str, str]:
     return {
         f"{_EXECUTOR}.cpu": str(size.actor_cpus),
         f"{_EXECUTOR}.worker": str(size.actor_worker_resource),
-        "spark.executor.instances": str(size.executors),
-        "spark.executor.cores": str(size.cores),
-        "spark.executor.memory": f"{size.memory_mib}m",
+        **executor_settings(size),
         f"{_MASTER}.CPU": "0",
         f"{_MASTER}.node:__internal_head__": "0.001",
         "spark.driver.port": str(ports.SPARK_DRIVER),
@@ -174,6 +173,15 @@ def spark_settings(size: SparkSize) -> dict[str, str]:
         "spark.default.parallelism": str(size.shuffle_partitions),
         "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(size.initial_partitions),
         "spark.sql.session.timeZone": "UTC",
+    }
+
+
+def executor_settings(size: SparkSize) -> dict[str, str]:
+    """How many executors of which size, as Spark calls it."""
+    return {
+        "spark.executor.instances": str(size.executors),
+        "spark.executor.cores": str(size.cores),
+        "spark.executor.memory": f"{size.memory_mib}m",
     }
 
 

@@ -78,6 +78,9 @@ def columns_of(session: Session, table: str) -> list[TableColumn]:
 def copies(table: str, assignments: Sequence[Assignment], stage: str, files: Sequence[str] | None) -> Iterator[str]:
     """COPY statements of files, so many that none names more files than it may.
 
+    Each file is loaded by one transaction only; FORCE lets one that was rolled back be tried again, whatever Snowflake
+    remembers of it.
+
     :param table: rendered.
     :param stage: ``@[database.][schema.]stage[/folder]``.
     :param files: their paths in it; None for every file that is there.
@@ -87,7 +90,7 @@ def copies(table: str, assignments: Sequence[Assignment], stage: str, files: Seq
     place = sql.stage_path(stage)
     for start in range(0, 1 if files is None else len(files), MAX_FILES):
         named = "" if files is None else f" FILES = ({', '.join(map(sql.literal, files[start : start + MAX_FILES]))})"
-        yield f"COPY INTO {table} ({into}) FROM (SELECT {values} FROM {place}){named} FILE_FORMAT = {FORMAT}"  # noqa: S608
+        yield f"COPY INTO {table} ({into}) FROM (SELECT {values} FROM {place}){named} FILE_FORMAT = {FORMAT} FORCE = TRUE"  # noqa: S608
 
 
 def create_like(name: str, table: str, assignments: Sequence[Assignment]) -> str:

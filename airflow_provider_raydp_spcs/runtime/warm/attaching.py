@@ -189,7 +189,7 @@ class _Bridge(RaydpBridge):
         with self._asking:
             if not self._has_master:
                 self._line.send(master=True)
-                self._has_master = self._line.receive() is not None
+                self._has_master = bool((self._line.receive() or {}).get("master"))
 
     def make_driver_agent(self) -> None:
         """The keeper has made it, once for its JVM."""

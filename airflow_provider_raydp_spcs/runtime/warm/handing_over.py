@@ -54,13 +54,17 @@ def hand_over(folder: Path, words: Sequence[str]) -> int:
         answer = nursery.receive()
         if answer is not None and "refused" in answer:
             raise NoNurseryError(str(answer["refused"]), is_there=True)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, stop)
-        end = nursery.receive()
-    if end is None:
         if answer is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(int(answer["pid"]), signal.SIGKILL)  # the kernel has killed the job, not what it started
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, stop)
+            end = nursery.receive()
+    if answer is None:
+        # It may have forked all the same, and the job with it; so it is not run here instead.
+        sys.stderr.write("The nursery did not take the job, or broke off while it did; submit it again.\n")
+        return 1
+    if end is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(int(answer["pid"]), signal.SIGKILL)  # the kernel has killed the job, not what it started
         sys.stderr.write("The job was killed with the nursery from which it came; submit it again.\n")
         return -signal.SIGKILL
     return int(end["code"])

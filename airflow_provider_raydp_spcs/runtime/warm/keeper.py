@@ -223,6 +223,15 @@ class Keeper:
             with self._lock:
                 self._inside -= 1
 
+    def _has_master(self, shared: Shared) -> bool:
+        """A job that cannot have RayDP's master hears so from RayDP, and keeps its session."""
+        try:
+            shared.make_master()
+        except Exception as error:
+            self._say(f"RayDP's master does not start: {type(error).__name__}: {error}")
+            return False
+        return True
+
     def _be_host(self, line: Line, job: str, shared: Shared) -> None:
         try:
             with shared.door(job) as door:
@@ -230,8 +239,7 @@ class Keeper:
                 self._say(f"job {job} has come")
                 farewell = line.receive()
                 while farewell is not None and "master" in farewell:
-                    shared.make_master()
-                    line.send(master=True)
+                    line.send(master=self._has_master(shared))
                     farewell = line.receive()
                 # Whoever goes without a word has crashed, or was killed; what it did to Spark meanwhile is anybody's guess.
                 self._is_in_doubt |= farewell is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,11 @@ class FakeStages:
 
     def files(self, path: str) -> list[StageFile]:
         prefix = path.removeprefix("@")
-        return [StageFile(name, len(text), "") for name, text in self.files_there.items() if name.startswith(prefix)]
+        found = [(name, text) for name, text in self.files_there.items() if name.startswith(prefix)]
+        return [
+            StageFile(name, len(text), hashlib.md5(text.encode(), usedforsecurity=False).hexdigest())
+            for name, text in found
+        ]
 
     def remove(self, path: str) -> None:
         for name in [name for name in self.files_there if name.startswith(path.removeprefix("@"))]:

@@ -117,6 +117,20 @@ def test_what_the_stage_does_not_show_is_told_after_a_while(client: FakeClient, 
     assert not any(line.endswith("checksums.md5") for line in sums)
 
 
+def test_a_stage_that_tells_no_md5_of_contents_is_believed_its_sizes(client: FakeClient, clusters: Clusters) -> None:
+    clusters.create(CONFIG)
+    ray = FakeRay()
+    other = "0" * 32
+    names = ["driver.log", "executors/10.0.0.1/worker-a.out"]
+    ray.answer = {"done": True, "files": [[name, 3, other] for name in names], "missing": []}
+    client.stages.files_there |= {f"{BASE}/{name}": "abc" for name in names}
+    found = export_logs(client, clusters, TARGET, ["j1"], ray, sleep=lambda _: None)  # type: ignore[arg-type]
+    assert found.missing == ()
+    ray.answer["files"][0][2] = ABC
+    found = export_logs(client, clusters, TARGET, ["j1"], ray, sleep=lambda _: None)  # type: ignore[arg-type]
+    assert found.missing == (f"{names[1]}: the stage does not show the 3 bytes that its node wrote",)
+
+
 @pytest.mark.parametrize(
     ("listed", "is_there"),
     [

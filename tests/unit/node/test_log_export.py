@@ -19,7 +19,7 @@ from airflow_provider_raydp_spcs.node import log_door, log_export
 from airflow_provider_raydp_spcs.node.errors import NodesUnknownError
 from airflow_provider_raydp_spcs.node.log_export import NodeExport
 from airflow_provider_raydp_spcs.node.log_gathering import Gathering, living_nodes
-from airflow_provider_raydp_spcs.node.log_orders import Orders
+from airflow_provider_raydp_spcs.node.log_orders import MAX_KEPT, Orders
 from airflow_provider_raydp_spcs.node.log_shipping import LogShipping, boot_of
 from tests.unit.node.servers import answering
 
@@ -154,6 +154,21 @@ def test_a_node_that_is_silent_for_a_moment_is_asked_again(world: World) -> None
     assert world.on_stage() == {f"executors/{WORKER}/worker-1.out": "out"}
 
 
+def test_a_node_that_is_never_done_keeps_nobody_waiting_for_ever(world: World) -> None:
+    (world.logs(HEAD) / "worker-9.out").write_text("out")
+
+    def ask(address: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = {"done": False}
+        while address == HEAD and not answer["done"]:
+            answer = log_door.ask(address, order)
+        return answer
+
+    world.ask = ask
+    found = world.gather(jobs=[])
+    assert found["missing"] == [f"node {WORKER}: it is not done after 1800 s; what it has shipped before is exported"]
+    assert world.on_stage() == {f"executors/{HEAD}/worker-9.out": "out"}
+
+
 @pytest.mark.parametrize("folder", ["../..", "live/C", "C", 7, None])
 def test_nothing_is_written_to_other_places(world: World, folder: Any) -> None:
     with pytest.raises(ValueError, match="allowed is <CLUSTER>/<dag>"):
@@ -196,6 +211,29 @@ def test_an_order_is_done_once_however_often_it_is_sent() -> None:
     assert done == ["a"]
     with pytest.raises(KeyError):
         orders.answer({})
+
+
+def test_orders_that_wait_are_neither_forgotten_nor_without_number() -> None:
+    go_on = threading.Event()
+    done: list[Any] = []
+
+    def work(order: Mapping[str, Any]) -> dict[str, Any]:
+        assert go_on.wait(10)
+        done.append(order["token"])
+        return {}
+
+    orders = Orders(work)
+    tokens = [str(number) for number in range(MAX_KEPT)]
+    assert [orders.answer({"token": token}) for token in tokens] == [{"done": False}] * MAX_KEPT
+    assert "orders are waiting already" in orders.answer({"token": "more"})["error"]
+    go_on.set()
+    for token in tokens:
+        while not orders.answer({"token": token})["done"]:
+            pass
+    assert sorted(done) == sorted(tokens)
+    while not orders.answer({"token": "more"})["done"]:
+        pass
+    assert done[-1] == "more"
 
 
 def test_the_door_takes_orders_only(world: World) -> None:

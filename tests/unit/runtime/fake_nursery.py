@@ -45,6 +45,9 @@ class FakeShared:
 
     def make_master(self) -> None:
         tell("master")
+        if "masterless" in self._configs:
+            msg = "no room for it"
+            raise RuntimeError(msg)
 
     def fault(self, *, in_doubt: bool) -> str | None:
         tell("doubt" if in_doubt else "trust")

@@ -24,7 +24,7 @@ DATA = {"a": "int", "v w": "string", "T": "string"}
 COPY = (
     'COPY INTO {} ("A", "v w", "T") FROM (SELECT $1:"a"::NUMBER(9,0), PARSE_JSON($1:"v w"::VARCHAR), $1:"T"::VARCHAR '
     "FROM '@S') FILES = ('x.parquet', 'y.parquet') FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE "
-    "BINARY_AS_TEXT = FALSE)"
+    "BINARY_AS_TEXT = FALSE) FORCE = TRUE"
 )
 BEGIN = ["ALTER SESSION SET LOCK_TIMEOUT = 60", "BEGIN TRANSACTION"]
 

@@ -133,6 +133,13 @@ def test_sparks_own_settings_count_as_a_wish() -> None:
         assert Wish().or_settings({"spark.executor.memory": text}).memory_mib == mib
 
 
+def test_what_is_asked_for_both_ways_is_asked_of_spark_as_it_was_counted() -> None:
+    with session.spark_session(executors=1, configs={"spark.executor.instances": "7", "spark.executor.cores": "1"}):
+        pass
+    settings = world.start.settings
+    assert (settings["spark.executor.instances"], settings["spark.executor.cores"]) == ("1", "1")
+
+
 @pytest.mark.parametrize("name", ["executors", "executor_cores", "executor_memory_mib"])
 def test_none_of_something_is_refused_and_not_taken_for_no_wish(name: str) -> None:
     with (

@@ -367,3 +367,12 @@ def test_settings_of_spark_sql_are_the_jobs_own_unless_spark_has_them_once() -> 
     assert sessions == Sessions(2, None, None, 0.5, {"spark.sql.extensions": "a.B", "spark.task.cpus": "2"})
     assert Sessions.from_json(sessions.to_json()) == sessions
     assert sessions.key != Sessions.split(2, None, None, 0.5, {})[0].key
+
+
+def test_a_job_that_cannot_have_raydps_master_keeps_its_session(world: World) -> None:
+    line, _ = world.lease("job", masterless="yes")
+    with contextlib.closing(line):
+        for _ in range(2):
+            line.send(master=True)
+            assert line.receive() == {"master": False}
+        line.send(farewell=True)
