@@ -110,6 +110,8 @@ def test_blocks_become_one_file(tmp_path: Path) -> None:
     whole = write_parquet(file, [pa.table({"a b": [[1, None], None], "S": [{"x": "é"}, {"x": None}]})])
     assert [json.loads(text) for text in whole["S"].to_pylist()] == [{"x": "é"}, {"x": None}]
     assert whole["a b"].to_pylist() == ["[1, null]", None]
+    maps = pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64()))
+    assert write_parquet(file, [pa.table({"M": maps})])["M"].to_pylist() == ['{"k": 1}', None]
 
 
 def test_parts_are_fetched_as_streams_and_as_batches() -> None:
