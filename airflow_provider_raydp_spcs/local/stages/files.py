@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
@@ -70,7 +72,9 @@ class StageFiles:
             raise SnowflakeFault(2040, "22023", f"Invalid pattern '{pattern}': {error}") from error
         found = []
         real = root.resolve()
-        for path in sorted(root.rglob("*")):
+        # Only the prefix' own folder is looked through, unless it is none by this name: a link, or with dots in it.
+        start = real / prefix.lstrip("/").rpartition("/")[0]
+        for path in _files_below(root / start.relative_to(real) if start.resolve() == start else root):
             relative = path.relative_to(root).as_posix()
             if not relative.startswith(prefix) or not path.is_file():
                 continue
@@ -85,27 +89,28 @@ class StageFiles:
     def listing(self, stage: str, prefix: str, pattern: str | None = None) -> list[StagedFile]:
         """The same with sizes and checksums."""
         root = self.folder(stage)
-        return [
-            StagedFile(
-                path=path.relative_to(root).as_posix(),
-                size=path.stat().st_size,
-                md5=_md5(path),
-                last_modified=formatdate(path.stat().st_mtime, usegmt=True),
-            )
-            for path in self.matching(stage, prefix, pattern)
-        ]
+        found = []
+        for path in self.matching(stage, prefix, pattern):
+            with suppress(FileNotFoundError):  # a service that has the stage mounted may remove it meanwhile
+                state = path.stat()
+                told = formatdate(state.st_mtime, usegmt=True)
+                found.append(StagedFile(path.relative_to(root).as_posix(), state.st_size, _md5(path), told))
+        return found
 
     def remove(self, stage: str, prefix: str, pattern: str | None = None) -> list[str]:
         """Remove files; answer their paths. Folders that become empty go too."""
         root = self.folder(stage)
         removed = []
         for path in self.matching(stage, prefix, pattern):
-            path.unlink()
+            path.unlink(missing_ok=True)
             removed.append(path.relative_to(root).as_posix())
             for folder in path.parents:
-                if folder == root or any(folder.iterdir()):
+                if folder == root:
                     break
-                folder.rmdir()
+                try:
+                    folder.rmdir()
+                except OSError:  # there is something in it, or it is gone
+                    break
         return removed
 
     def clear(self, stage: str) -> None:
@@ -117,6 +122,11 @@ class StageFiles:
         folder = self.folder(other)
         folder.rmdir()
         self.folder(stage).rename(folder)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """In order. What disappears while this looks is not there."""
+    return sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)
 
 
 def _md5(path: Path) -> str:
