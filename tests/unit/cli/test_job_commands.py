@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,8 @@ def test_logs_are_exported_listed_and_fetched(snowflake: FakeSnowflake, head: Fa
     assert "RAYDPLOGS/C/cli/mine/jobs/1/driver.log" in exported["files"]
     out = run("logs", "ls", "C").out
     assert "C/cli/mine/jobs/1/driver.log" in out
-    assert {"path": "C/cli/mine/jobs/1/driver.log", "size": 8, "md5": ""} in ask("logs", "ls", "C/cli")["files"]
+    md5 = hashlib.md5(b"the log\n", usedforsecurity=False).hexdigest()
+    assert {"path": "C/cli/mine/jobs/1/driver.log", "size": 8, "md5": md5} in ask("logs", "ls", "C/cli")["files"]
     found = ask("logs", "get", "C/cli/mine", str(tmp_path / "here"))
     assert (tmp_path / "here/C/cli/mine/jobs/1/driver.log").read_text() == "the log\n"
     assert len(found["files"]) == len(exported["files"])

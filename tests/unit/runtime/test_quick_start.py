@@ -17,6 +17,14 @@ from airflow_provider_raydp_spcs.runtime.raydp_bridge import master_resources
 JAVA = {"JAVA_HOME": "/java"}
 
 
+@pytest.fixture
+def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has had no Spark yet; this one may have had, in another test."""
+    for name in ("pyspark.context", "raydp.context"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+@pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize(
     ("configs", "environment", "part"),
     [
