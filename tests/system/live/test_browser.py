@@ -126,7 +126,7 @@ def test_links_open_what_they_name_while_the_job_runs(
     album.take(job, "ray-job")
 
     cluster = follow(page, "Ray dashboard")
-    expect(cluster).to_have_title("Ray Dashboard")
+    expect(cluster).to_have_title(re.compile("Ray Dashboard$"))
     expect(cluster.get_by_text(jobs["2"]).first).to_be_visible()
     expect(cluster.get_by_text("0.0/1.0 worker")).to_be_visible()
     album.take(cluster, "ray-dashboard")
