@@ -31,7 +31,7 @@ ROWS = [int(size) for size in os.environ.get("TABLES_ROWS", "10000,100000,100000
 ROUNDS = int(os.environ.get("TABLES_ROUNDS", "3"))
 SLOTS = 2
 TABLE = (
-    "SELECT SEQ8() AS N, (SEQ8() % 1000 / 100)::NUMBER(10, 2) AS PRICE, SEQ8() * 0.37::FLOAT AS VALUE, "
+    "SELECT SEQ8()::NUMBER(38, 0) AS N, (SEQ8() % 1000 / 100)::NUMBER(10, 2) AS PRICE, SEQ8() * 0.37::FLOAT AS VALUE, "
     "'name ' || (SEQ8() % 5000)::VARCHAR AS NAME, DATEADD(SECOND, SEQ8(), '2020-01-01'::TIMESTAMP_NTZ) AS MOMENT"
 )
 

@@ -3,7 +3,7 @@
 Run by ``make bench-warm`` (10 minutes; ``BENCH_ROUNDS=1`` takes 3). On one cluster, in turn: a job that calls
 ``raydp.init_spark`` and asks Spark for a sum, and one of ours that asks for the same in the warm session that an earlier job
 has started. Both have two executors with one core and 600 MiB, side by side on the same workers. The job itself tells when
-it has the result; besides, the CPU time of the whole cluster until the job's end is told.
+it has the result.
 """
 
 from __future__ import annotations
@@ -17,10 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-
-import psutil
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
@@ -33,6 +29,7 @@ from tests.benchmarks import figures
 from tests.local_snowflake import local_snowflake
 
 NAME = "WARM"
+GOAL = 0.15
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 STOCK_JOB = """
 import time, uuid
@@ -53,13 +50,10 @@ with spark_session(executors=2, executor_cores=1, executor_memory_mib=600, share
 
 
 class Bench:
-    """One cluster and its jobs.
+    """One cluster and its jobs."""
 
-    :param server: the local Snowflake's process, under which everything of the cluster runs.
-    """
-
-    def __init__(self, clusters: Clusters, ray: RayJobsClient, server: psutil.Process, folder: Path) -> None:
-        self._ray, self._server = ray, server
+    def __init__(self, clusters: Clusters, ray: RayJobsClient, folder: Path) -> None:
+        self._ray = ray
         self._jobs: dict[str, Application] = {}
         for name, text, session in (("stock", STOCK_JOB, "own"), ("warm", WARM_JOB, "warm")):
             file = folder / f"{name}.py"
@@ -67,27 +61,17 @@ class Bench:
             self._jobs[name] = replace(Application.read(file), session=session)
             self._jobs[name].upload(clusters.client.stages, "RAYDP_ARTIFACTS", NAME)
 
-    def run(self, name: str) -> tuple[float, float]:
-        """Seconds until the first result, and CPU seconds until the end."""
+    def run(self, name: str) -> float:
+        """Seconds until the first result."""
         job = f"{name}-{uuid.uuid4().hex[:8]}"
-        cpu, began = self._cpu(), time.time()
+        began = time.time()
         self._ray.submit(self._jobs[name].request(NAME, job, {}, {}))
         while (status := self._ray.info(job).status) not in TERMINAL:
             time.sleep(0.25)
         log = b"".join(self._ray.logs(job)).decode()
         assert status == JobStatus.SUCCEEDED, log
         (line,) = [line for line in log.splitlines() if line.startswith("first result 499500 ")]
-        return float(line.split()[-1]) - began, self._cpu() - cpu
-
-    def _cpu(self) -> float:
-        """CPU seconds of all processes by now; those that have ended are counted by whoever waited for them."""
-        total = 0.0
-        for process in [self._server, *self._server.children(recursive=True)]:
-            try:
-                total += sum(process.cpu_times()[:4])
-            except psutil.NoSuchProcess:
-                continue
-        return total
+        return float(line.split()[-1]) - began
 
 
 @contextmanager
@@ -106,38 +90,23 @@ def bench() -> Iterator[Bench]:
             pages = clusters.endpoints(NAME)
             address = HeadAddress(pages["dashboard"], pages["job-files"])
             tokens = session_tokens(connection)
-            server = _listener(urlsplit(pages["dashboard"]).port or 443)
             with RayJobsClient(address, tokens=tokens, ca_bundle=environment["SSL_CERT_FILE"]) as ray:
-                yield Bench(clusters, ray, server, Path(folder))
+                yield Bench(clusters, ray, Path(folder))
         finally:
             clusters.delete(NAME)
 
 
-def _listener(port: int) -> psutil.Process:
-    (pid,) = {
-        each.pid
-        for each in psutil.net_connections("tcp")
-        if each.status == "LISTEN" and each.laddr and each.laddr.port == port
-    }
-    return psutil.Process(pid)
-
-
 def main() -> int:
-    took: dict[str, list[tuple[float, float]]] = {"stock": [], "warm": []}
+    took: dict[str, list[float]] = {"stock": [], "warm": []}
     with bench() as running:
-        first = running.run("warm")
-        print(f"the first job, which starts the warm session: {first[0]:.1f} s, {first[1]:.1f} CPU s", flush=True)
+        print(f"the first job, which starts the warm session: {running.run('warm'):.1f} s", flush=True)
         for turn in range(ROUNDS):
             for name, runs in took.items():
                 runs.append(running.run(name))
-                print(f"{name} {turn + 1}: {runs[-1][0]:.2f} s, {runs[-1][1]:.1f} CPU s", flush=True)
-    for number, (name, unit) in enumerate((("warm-session", "s"), ("warm-session-cpu", "CPU s"))):
-        ours, stock = ([each[number] for each in took[kind]] for kind in ("warm", "stock"))
-        figures.record(name, "raydp.init_spark in a job of its own", ours, stock, unit, **_GOAL)
+                print(f"{name} {turn + 1}: {runs[-1]:.2f} s", flush=True)
+    figures.record("warm-session", "raydp.init_spark in a job of its own", took["warm"], took["stock"], "s", goal=GOAL)
     return 0
 
-
-_GOAL: dict[str, Any] = {"goal": 0.15}
 
 if __name__ == "__main__":
     sys.exit(main())
