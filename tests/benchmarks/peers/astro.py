@@ -64,10 +64,10 @@ def astro_jobs(address: str, headers: Mapping[str, str], ca_bundle: str) -> Iter
             def run(entrypoint: str) -> float:
                 process.stdin.write(entrypoint + "\n")
                 process.stdin.flush()
-                answer = process.stdout.readline()
-                if not answer:
-                    raise RuntimeError(f"{NAME} ended: {(Path(home) / 'astro.log').read_text()[-3000:]}")
-                return float(answer)
+                for line in process.stdout:  # Airflow may say something there while it is imported
+                    if line.startswith("seconds "):
+                        return float(line.split()[1])
+                raise RuntimeError(f"{NAME} ended: {(Path(home) / 'astro.log').read_text()[-3000:]}")
 
             try:
                 yield run

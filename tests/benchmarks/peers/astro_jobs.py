@@ -1,6 +1,6 @@
 """Jobs by the operator of astro-provider-ray, in an environment of its own, which has nothing of this project.
 
-Run by ``astro.py``: each line on standard input is a job's entrypoint; the answer is a line with the seconds that its operator
+Run by ``astro.py``: each line on standard input is a job's entrypoint; the answer is a line "seconds …" with those that its operator
 took, from ``execute`` over the trigger's event to ``execute_complete``, without Airflow's own part. ``POLL_SECONDS`` is the
 operator's ``poll_interval``, which is a minute by default.
 """
@@ -41,4 +41,4 @@ if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # the provider prints
     for line in sys.stdin:
-        answers.write(f"{run(line.strip(), int(os.environ['POLL_SECONDS']))}\n")
+        answers.write(f"seconds {run(line.strip(), int(os.environ['POLL_SECONDS']))}\n")
