@@ -67,9 +67,11 @@ def quick_options(
 ) -> list[str]:
     """Options with which such a JVM is there sooner.
 
-    :param archive: where its class data lies, or will.
+    :param archive: where its class data lies; left out where it is not there, for a JVM that looks for it in vain does not
+        take Java's own either.
     :param given: options that the user chose. A JVM refuses to start with two collectors, so theirs is the only one.
     """
     chosen = " ".join([*given, environment.get("JDK_JAVA_OPTIONS", "")])
     collector = () if _COLLECTOR.search(chosen) else _COLLECTORS[kind]
-    return [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", *_COMPILER[kind], *collector]
+    classes = (f"-XX:SharedArchiveFile={archive}", "-Xshare:auto") if archive.is_file() else ()
+    return [*classes, *_COMPILER[kind], *collector]

@@ -125,6 +125,9 @@ class Session:
 @pytest.fixture
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "release").write_text("17")
+    archive = tmp_path / "x.jsa"
+    archive.touch()
+    monkeypatch.setattr(quick_start, "archive_path", lambda *_: archive)
     for name in ("SPARK_LOG4J_CONFIG_FILE_NAME", "RAY_LOG4J_CONFIG_FILE_NAME", "JDK_JAVA_OPTIONS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
