@@ -4,7 +4,6 @@ of containers, and from the stage what nodes had shipped before they died.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedWriter
@@ -12,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_provider_raydp_spcs.cluster.log_pieces import dead_node
-from airflow_provider_raydp_spcs.cluster.log_places import EXECUTOR_LOGS, LIVE, Boot, driver_names, safe_part
+from airflow_provider_raydp_spcs.cluster.log_places import (
+    EXECUTOR_LOGS,
+    LIVE,
+    Boot,
+    boots_since,
+    driver_names,
+    safe_part,
+)
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 
 if TYPE_CHECKING:
@@ -104,9 +110,8 @@ def fetch_shipped(
     place = f"{LIVE}/{cluster.upper()}/"
     parts = [file.path.partition(place)[2].split("/") for file in client.stages.files(f"@{stage}/{place}")]
     boots = {boot for part in parts if len(part) == 2 and (boot := Boot.read(part[0])) is not None}
-    begin = dt.datetime.fromtimestamp(since, dt.UTC) - dt.timedelta(seconds=1)
     there: set[str] = set()
-    for boot in sorted((each for each in boots if each.time >= begin), reverse=True):
+    for boot in boots_since(boots, since):
         pieces = scratch / str(boot)
         client.stages.get(f"@{stage}/{place}{boot}/", pieces)
         try:

@@ -80,6 +80,15 @@ class Boot:
         return f"{self.address.replace(':', '-')}_{self.time.astimezone(dt.UTC).strftime(_TIME)}"
 
 
+def boots_since(boots: Iterable[Boot], since: float) -> list[Boot]:
+    """Those that began then or later, the youngest first.
+
+    :param since: seconds since 1970, of which a boot's name tells whole ones only.
+    """
+    begin = dt.datetime.fromtimestamp(since, dt.UTC) - dt.timedelta(seconds=1)
+    return sorted((boot for boot in boots if boot.time >= begin), reverse=True)
+
+
 @dataclass(frozen=True, order=True)
 class Piece:
     """A part of a log file, from byte ``start`` up to byte ``end``."""

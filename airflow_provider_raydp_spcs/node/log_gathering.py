@@ -5,7 +5,6 @@ nodes that are dead by now had shipped while they ran.
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import http.client
 import json
 import time
@@ -16,7 +15,15 @@ from typing import Any, Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.cluster.log_pieces import dead_node
-from airflow_provider_raydp_spcs.cluster.log_places import DRIVER_LOGS, LIVE, Boot, driver_log, driver_names, safe_part
+from airflow_provider_raydp_spcs.cluster.log_places import (
+    DRIVER_LOGS,
+    LIVE,
+    Boot,
+    boots_since,
+    driver_log,
+    driver_names,
+    safe_part,
+)
 from airflow_provider_raydp_spcs.node.errors import NodesUnknownError
 from airflow_provider_raydp_spcs.node.log_export import NodeExport, checked
 from airflow_provider_raydp_spcs.node.log_files import log_files, writing
@@ -127,10 +134,9 @@ class Gathering:
 
     def _boots(self, since: float) -> list[Boot]:
         """Every life of a node of this cluster, the youngest first."""
-        begin = dt.datetime.fromtimestamp(since, dt.UTC) - dt.timedelta(seconds=1)
         with contextlib.suppress(OSError):
             found = [boot for path in self._live.iterdir() if (boot := Boot.read(path.name)) is not None]
-            return sorted((boot for boot in found if boot.time >= begin), reverse=True)
+            return boots_since(found, since)
         return []
 
     def _dead(self, folder: str, jobs: Sequence[str], boots: Iterable[Boot], files: Files, missing: list[str]) -> None:

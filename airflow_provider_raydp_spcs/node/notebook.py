@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.node.ending import end
 from airflow_provider_raydp_spcs.node.health import answers
 from airflow_provider_raydp_spcs.node.notebook_settings import jupyter_config, jupyter_environment
 from airflow_provider_raydp_spcs.node.settings import NodeSettings
@@ -92,11 +93,7 @@ class Notebook:
         self._stopping.set()
         process = self._process
         if process is not None:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            end(process, STOP_SECONDS)
 
     def _keep_running(self) -> None:
         pause = FIRST_PAUSE
@@ -107,13 +104,13 @@ class Notebook:
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                end = f"exit code {self._run()}"
+                reason = f"exit code {self._run()}"
             except OSError as error:
-                end = str(error)
+                reason = str(error)
             if self._stopping.is_set():
                 return
             pause = FIRST_PAUSE if time.monotonic() - began > LAST_PAUSE else min(LAST_PAUSE, pause * 2)
-            self._say(f"notebook: Jupyter Lab ended by itself ({end}); starting it again in {pause:g} s")
+            self._say(f"notebook: Jupyter Lab ended by itself ({reason}); starting it again in {pause:g} s")
             self._stopping.wait(pause)
 
     def _prepare(self) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from airflow_provider_raydp_spcs.node.ending import end
 from airflow_provider_raydp_spcs.node.node_ports import node_ports
 from airflow_provider_raydp_spcs.runtime.warm.keeping import LOGS
 
@@ -58,13 +59,8 @@ class WarmNursery:
         with self._lock:
             self._stopping.set()
             process = self._process
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        if process is not None:
+            end(process, STOP_SECONDS)
 
     def _keep_running(self) -> None:
         while True:
@@ -73,9 +69,9 @@ class WarmNursery:
                     if self._stopping.is_set():
                         return
                     self._process = subprocess.Popen(self._command, env=self._environment, stdin=subprocess.DEVNULL)
-                end = f"exit code {self._process.wait()}"
+                reason = f"exit code {self._process.wait()}"
             except OSError as error:
-                end = str(error)
+                reason = str(error)
             if self._stopping.wait(PAUSE_SECONDS):
                 return
-            self._say(f"warm sessions: their nursery ended by itself ({end}) and is started again")
+            self._say(f"warm sessions: their nursery ended by itself ({reason}) and is started again")

@@ -19,13 +19,12 @@ from ray.data import Datasink
 from ray.data.block import BlockAccessor
 
 from airflow_provider_raydp_spcs.runtime.connecting import connection
-from airflow_provider_raydp_spcs.runtime.fetching import ResultParts, connected
+from airflow_provider_raydp_spcs.runtime.fetching import ResultParts, connected, execute
 from airflow_provider_raydp_spcs.runtime.loading import Mode, Target, write_staged
 from airflow_provider_raydp_spcs.runtime.refusals import explained
 from airflow_provider_raydp_spcs.runtime.staging import Staged
 from airflow_provider_raydp_spcs.runtime.types import WideNumbers, arrow_names, arrow_schema
 from airflow_provider_raydp_spcs.spcs import table_loads
-from airflow_provider_raydp_spcs.spcs.errors import translate
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from airflow_provider_raydp_spcs.spcs.stages import Stages
 
@@ -52,14 +51,9 @@ def read_dataset(
         fails, or ``decimal``.
     :raises TableError: a column type that has no Spark type, with a cast that helps; or the table may not be read.
     """
-    import snowflake.connector.errors as connector_errors
-
     query = table_loads.select(name, columns, where)
     with connected() as snowflake, explained(snowflake, name, ["SELECT"]), snowflake.cursor() as cursor:
-        try:
-            cursor.execute(query, tuple(params) or None)
-        except connector_errors.Error as error:
-            raise translate(error) from error
+        execute(cursor, query, params)
         schema = arrow_schema(cursor.description, wide_numbers)
         parts = ray.put(found := ResultParts.of(cursor, schema))
         fetch = ray.remote(fetch_part)

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs.runtime.connecting import connection
 from airflow_provider_raydp_spcs.runtime.errors import TableError
+from airflow_provider_raydp_spcs.spcs.errors import translate
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
     from snowflake.connector.result_batch import ResultBatch
 
 ADDRESS_SECONDS: Final = 5 * 3600.0
@@ -28,6 +30,19 @@ ROWS_AT_ONCE: Final = 50_000
 def connected() -> SnowflakeConnection:
     """A connection whose results are Arrow, with decimals."""
     return connection(arrow_number_to_decimal=True, session_parameters=ARROW)
+
+
+def execute(cursor: SnowflakeCursor, query: str, params: Sequence[object]) -> None:
+    """Run a query, its values bound.
+
+    :raises SpcsError: Snowflake refuses it.
+    """
+    import snowflake.connector.errors as connector_errors
+
+    try:
+        cursor.execute(query, tuple(params) or None)
+    except connector_errors.Error as error:
+        raise translate(error) from error
 
 
 def fetch_batch(batch: ResultBatch, schema: pa.Schema) -> pa.Table:

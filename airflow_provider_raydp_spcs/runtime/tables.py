@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.runtime.errors import TableError
-from airflow_provider_raydp_spcs.runtime.fetching import ResultParts, connected
+from airflow_provider_raydp_spcs.runtime.fetching import ResultParts, connected, execute
 from airflow_provider_raydp_spcs.runtime.loading import Mode, Target, write_staged
 from airflow_provider_raydp_spcs.runtime.refusals import explained, tasks_explained
 from airflow_provider_raydp_spcs.runtime.staging import Staged, stage_frame
 from airflow_provider_raydp_spcs.runtime.types import WideNumbers, arrow_schema, spark_schema
 from airflow_provider_raydp_spcs.spcs import table_loads
-from airflow_provider_raydp_spcs.spcs.errors import translate
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -61,14 +60,9 @@ def read_query(
 
 
 def _read(spark: SparkSession, query: str, params: Sequence[object], wide_numbers: WideNumbers, name: str) -> DataFrame:
-    import snowflake.connector.errors as connector_errors
-
     begin = time.monotonic()
     with connected() as snowflake, explained(snowflake, name, ["SELECT"]), snowflake.cursor() as cursor:
-        try:
-            cursor.execute(query, tuple(params) or None)
-        except connector_errors.Error as error:
-            raise translate(error) from error
+        execute(cursor, query, params)
         schema = spark_schema(cursor.description, wide_numbers)
         if not _is_arrow(cursor):  # SHOW and the like
             return spark.createDataFrame(cursor.fetchall(), schema, verifySchema=False)
