@@ -1,0 +1,1 @@
+"""Faults on purpose: a real Airflow, the local Snowflake and real Ray clusters, broken one way after another (``make faults``)."""

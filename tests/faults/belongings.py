@@ -1,0 +1,85 @@
+"""What a system holds at a moment: everything that a fault could leave behind."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
+from airflow_provider_raydp_spcs.local.paths import Paths
+from airflow_provider_raydp_spcs.local.runtimes.process import MARKER
+from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
+from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
+
+TEMPORARY: Final = ("raydp", "spcs-", "ray_")
+"""Beginnings of the names of temporary files and folders that the package, the local Snowflake and Ray make."""
+SCHEMA: Final = "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA"
+_IDLE: Final = ("ray::IDLE", "?")
+"""Ray keeps some workers for the next task, as many as it likes."""
+_LEASES: Final = f"{SCHEMA}.RAYDP_LEASES"
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """Names of what is there, each with its kind first: ``service X``, ``process python … (pid)``."""
+
+    names: frozenset[str]
+
+    def beyond(self, before: Belongings) -> list[str]:
+        """What was not there before, sorted."""
+        return sorted(self.names - before.names)
+
+
+def belongings(
+    environment: Mapping[str, str], home: Path, keep: Callable[[str], bool] = lambda name: False
+) -> Belongings:
+    """Of one local Snowflake and everything that was started from it.
+
+    :param home: its folder.
+    :param keep: whether something may stay, such as exported logs.
+    """
+    found: set[str] = set()
+    with connect(dict(environment)) as connection:
+        client = client_of(connection)
+        found |= {f"service {each.name}" for each in client.services.show()}
+        found |= {f"pool {each.name}" for each in client.compute_pools.show() if each.name not in SYSTEM_POOLS}
+        for stage in ("RAYDPLOGS", "RAYDP_ARTIFACTS"):
+            found |= {f"file {each.name}" for each in client.stages.files(f"@{SCHEMA}.{stage}")}
+        session = ConnectorSession(connection)
+        if session.execute(f"SHOW TABLES LIKE 'RAYDP_LEASES' IN SCHEMA {SCHEMA}"):
+            found |= {f"lease {json.dumps(row, default=str)}" for row in session.execute(f"SELECT * FROM {_LEASES}")}
+    found |= {f"temporary {path}" for path in Path(tempfile.gettempdir()).iterdir() if path.name.startswith(TEMPORARY)}
+    commands = Counter(words for process in processes(home) if not (words := _words(process)).startswith(_IDLE))
+    found |= {f"process {words} #{number}" for words, many in commands.items() for number in range(many)}
+    return Belongings(frozenset(name for name in found if not keep(name)))
+
+
+def processes(home: Path) -> Iterator[psutil.Process]:
+    """Those of the services of the local Snowflake in this folder; the server itself goes on."""
+    wanted = f"{Paths(home).identity}/"
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARKER, "").startswith(wanted):
+                yield process
+        except psutil.Error:
+            continue
+
+
+def threads_and_connections(pid: int) -> dict[str, int]:
+    """Of one process, for those that live through every fault."""
+    process = psutil.Process(pid)
+    return {"threads": process.num_threads(), "connections": len(process.net_connections("inet"))}
+
+
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).strip()[:100] or "?"
+    except psutil.Error:
+        return "?"
