@@ -42,6 +42,8 @@ PASSING: Final[tuple[type[Exception], ...]] = (
     spcs.CapacityError,
     spcs.ClusterClosingError,
     spcs.LockConflictError,
+    spcs.NoWarehouseError,
+    spcs.SessionEndedError,
     spcs.SnowflakeUnreachableError,
     cluster.ClusterInUseError,
     cluster.ClusterNotReadyError,

@@ -94,6 +94,8 @@ def _codes() -> dict[type, ExitCode]:
         ExitCode.NOT_CONNECTED: (
             NotConnectedError,
             spcs.AuthenticationError,
+            spcs.NoWarehouseError,
+            spcs.SessionEndedError,
             spcs.SnowflakeUnreachableError,
             jobs.HeadGoneError,
             jobs.NotSignedInError,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_raydp_spcs.spcs.errors import (
     AuthenticationError,
     InsufficientPrivilegesError,
+    SessionEndedError,
     StatementFailedError,
 )
 
@@ -27,7 +28,7 @@ def drop_pool(client: SpcsClient, name: str, sleep: Callable[[float], None]) -> 
     pools = client.compute_pools
     try:
         pools.drop(name)
-    except (InsufficientPrivilegesError, AuthenticationError):
+    except (InsufficientPrivilegesError, AuthenticationError, SessionEndedError):
         raise
     except StatementFailedError:  # neither its text nor its number is documented (SPCS reference, part 10)
         pools.stop_all(name)

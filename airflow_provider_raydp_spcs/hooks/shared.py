@@ -15,7 +15,7 @@ from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
 from airflow_provider_raydp_spcs.jobs.head import ca_bundle
-from airflow_provider_raydp_spcs.spcs.errors import AuthenticationError, SnowflakeUnreachableError
+from airflow_provider_raydp_spcs.spcs.errors import AuthenticationError, SessionEndedError, SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.ingress import AsyncIngressTokens
 
 IDLE_SECONDS: Final = 120.0
@@ -55,7 +55,7 @@ class SharedSpcs:
             return act(self._hook)
         try:
             return act(self._hook)
-        except (AuthenticationError, SnowflakeUnreachableError):
+        except (AuthenticationError, SessionEndedError, SnowflakeUnreachableError):
             self._close()
             self._hook = self.scope.hook()
             return act(self._hook)

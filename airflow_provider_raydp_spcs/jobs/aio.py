@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import httpx
 
 from airflow_provider_raydp_spcs.jobs import calls
 from airflow_provider_raydp_spcs.jobs.calls import Call
-from airflow_provider_raydp_spcs.jobs.client import TIMEOUT_SECONDS
-from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError, NotSignedInError, RayUnreachableError
+from airflow_provider_raydp_spcs.jobs.client import TIMEOUT_SECONDS, translated
+from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError, NotSignedInError, TokenRefusedError
 from airflow_provider_raydp_spcs.jobs.submission import HeadAddress, JobInfo, LogPiece
 from airflow_provider_raydp_spcs.spcs.ingress import AsyncIngressTokens
 
+LONGEST_SECONDS: Final = 4 * TIMEOUT_SECONDS
+"""For a whole answer, whose parts may take :data:`~airflow_provider_raydp_spcs.jobs.client.TIMEOUT_SECONDS` each."""
 T = TypeVar("T")
 
 
@@ -49,7 +52,7 @@ class AsyncRayJobsClient:
         """
         try:
             return await self._send(call)
-        except NotSignedInError:
+        except (NotSignedInError, TokenRefusedError):
             if self._tokens is None:
                 raise
             self._tokens.forget()
@@ -57,12 +60,11 @@ class AsyncRayJobsClient:
 
     async def _send(self, call: Call[T]) -> T:
         address = self.address.of(files=call.files)
-        headers = await self._tokens.headers() if self._tokens else {}
-        try:
-            reply = await self._http.request(call.method, address + call.path, json=call.body, headers=headers)
-        except httpx.HTTPError as error:
-            msg = f"{call.method} {address}{call.path}: no answer: {type(error).__name__}: {error}"
-            raise RayUnreachableError(msg) from error
+        with translated(f"{call.method} {address}{call.path}"):
+            headers = await self._tokens.headers() if self._tokens else {}
+            # One answer that trickles must not keep all waiting that share this client.
+            async with asyncio.timeout(LONGEST_SECONDS):
+                reply = await self._http.request(call.method, address + call.path, json=call.body, headers=headers)
         return call.result(reply, address)
 
     async def info(self, submission_id: str) -> JobInfo:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from airflow_provider_raydp_spcs.jobs.replies import check
+from airflow_provider_raydp_spcs.jobs.replies import check, content
 from airflow_provider_raydp_spcs.jobs.submission import JobInfo, JobRequest, LogPiece
 
 T = TypeVar("T")
@@ -33,8 +33,9 @@ class Call(Generic[T]):
 
         :raises RayJobsError: a refusal.
         """
-        check(reply.status_code, reply.text, f"{self.method} {address}{self.path}")
-        return self.read(reply.json())
+        what = f"{self.method} {address}{self.path}"
+        check(reply.status_code, reply.text, what)
+        return self.read(content(reply, what))
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,12 @@ from airflow_provider_raydp_spcs.jobs.errors import (
     JobNotFoundError,
     NotSignedInError,
     RayUnreachableError,
+    TokenRefusedError,
 )
 from airflow_provider_raydp_spcs.jobs.replies import check
 from airflow_provider_raydp_spcs.jobs.submission import HeadAddress, JobInfo, JobRequest, LogPiece
 from airflow_provider_raydp_spcs.patience import Patience
+from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens
 
 TIMEOUT_SECONDS: Final = 30.0
@@ -68,7 +70,7 @@ class RayJobsClient:
         """
         try:
             return self._send(call)
-        except NotSignedInError:
+        except (NotSignedInError, TokenRefusedError):
             if self._tokens is None:
                 raise
             self._tokens.forget()
@@ -76,7 +78,7 @@ class RayJobsClient:
 
     def _send(self, call: Call[T]) -> T:
         address = self.address.of(files=call.files)
-        with _translated(f"{call.method} {address}{call.path}"):
+        with translated(f"{call.method} {address}{call.path}"):
             reply = self._http.request(call.method, address + call.path, json=call.body, headers=self._headers())
         return call.result(reply, address)
 
@@ -196,7 +198,7 @@ class RayJobsClient:
 
     def _stream(self, url: str, query: Mapping[str, str], what: str) -> Iterator[bytes]:
         with (
-            _translated(f"reading {what}"),
+            translated(f"reading {what}"),
             self._http.stream("GET", url, params=query, headers=self._headers()) as reply,
         ):
             if reply.status_code != 200:
@@ -206,10 +208,13 @@ class RayJobsClient:
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turns errors of the transport into ours."""
+def translated(what: str) -> Iterator[None]:
+    """Turns errors of the transport into ours, and those of Snowflake's where it gives no token: both may pass."""
     try:
         yield
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, TimeoutError) as error:
         msg = f"{what}: no answer: {type(error).__name__}: {error}"
+        raise RayUnreachableError(msg) from error
+    except SnowflakeUnreachableError as error:
+        msg = f"{what}: no token for the ingress: {error}"
         raise RayUnreachableError(msg) from error

@@ -15,6 +15,10 @@ class NotAllowedError(RayJobsError):
     """The ingress knows us, but our role may not use the endpoint."""
 
 
+class TokenRefusedError(NotAllowedError):
+    """The ingress answers 401: it may not accept our token any more, or knows us and our role may not use the endpoint."""
+
+
 class RayUnreachableError(RayJobsError):
     """No answer, or one that says try again: worth another try."""
 

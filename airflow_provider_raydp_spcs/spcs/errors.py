@@ -80,9 +80,21 @@ class ImageNotUsableError(StatementFailedError):
 
 
 class AuthenticationError(StatementFailedError):
-    """Snowflake does not accept who we say we are, or the session has ended."""
+    """Snowflake does not accept who we say we are."""
 
-    numbers = frozenset({250001, 390100, 390101, 390104, 390111, 390112, 390114, 390144, 390189, 390303, 390422})
+    numbers = frozenset({250001, 390100, 390101, 390144, 390189, 390303, 390422})
+
+
+class SessionEndedError(StatementFailedError):
+    """Snowflake let us in before, and the session has ended since; a new one may be begun with the same credentials."""
+
+    numbers = frozenset({390104, 390111, 390112, 390113, 390114, 390115})
+
+
+class NoWarehouseError(StatementFailedError):
+    """A statement about a table needs a warehouse, and none is named, or it is suspended and does not resume by itself."""
+
+    numbers = frozenset({606})
 
 
 class SnowflakeUnreachableError(SpcsError):
@@ -132,6 +144,11 @@ _NEXT_OF_KIND: dict[type[StatementFailedError], str] = {
     AuthenticationError: (
         "Sign in with another user, password, token or role: correct the connection; for the local Snowflake: "
         'eval "$(raydp-spcs local env)".'
+    ),
+    SessionEndedError: "Try again: another try signs in anew.",
+    NoWarehouseError: (
+        "Name a warehouse that the role may use in the connection, and let it run: ALTER WAREHOUSE <warehouse> RESUME; so that "
+        "it resumes by itself from now on: ALTER WAREHOUSE <warehouse> SET AUTO_RESUME = TRUE;"
     ),
 }
 

@@ -14,6 +14,7 @@ from airflow_provider_raydp_spcs.spcs.errors import (
     AuthenticationError,
     CapacityError,
     InsufficientPrivilegesError,
+    SessionEndedError,
     SnowflakeUnreachableError,
     SpcsError,
 )
@@ -23,7 +24,7 @@ from airflow_provider_raydp_spcs.streamlit.words import plain
 _TITLES: Final = (
     (InsufficientPrivilegesError, "The app's role lacks a privilege."),
     (CapacityError, "Snowflake has no such node to give now. Try again later, or choose another instance family."),
-    (AuthenticationError, "Snowflake does not accept the session any more. Reload the page and sign in again."),
+    (AuthenticationError | SessionEndedError, "Snowflake does not accept the session any more. Reload the page and sign in again."),
     (SnowflakeUnreachableError, "Snowflake does not answer now. Try again in a moment."),
     (NotConnectedError, "The app is not connected to Snowflake."),
 )
@@ -49,7 +50,7 @@ def complain(error: Exception) -> None:
             icon=":material/bug_report:",
         )
         return
-    if isinstance(error, AuthenticationError | SnowflakeUnreachableError):
+    if isinstance(error, AuthenticationError | SessionEndedError | SnowflakeUnreachableError):
         open_client.clear()  # the next look connects anew
     title = next((words for kind, words in _TITLES if isinstance(error, kind)), "")
     lines = str(error).splitlines()
