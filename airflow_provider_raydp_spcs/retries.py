@@ -35,6 +35,7 @@ HOPELESS: Final[tuple[type[Exception], ...]] = (
     jobs.NotPicklableError,
     jobs.NotSignedInError,
     jobs.PythonMismatchError,
+    jobs.TokenRefusedError,
     jobs.VersionMismatchError,
 )
 """Credentials, privileges, specifications, names and input: another try ends the same."""

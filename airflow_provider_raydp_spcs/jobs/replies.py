@@ -18,7 +18,11 @@ from airflow_provider_raydp_spcs.jobs.errors import (
 )
 
 _TRANSIENT = frozenset({429, 502, 503, 504})
-_NOT_FOUND = (re.compile(r"Job \S* does not exist"), re.compile(r"404: Not Found\Z"), re.compile(r'\{"(error|status)": '))
+_NOT_FOUND = (
+    re.compile(r"Job \S* does not exist"),
+    re.compile(r"404: Not Found\Z"),
+    re.compile(r'\{"(error|status)": '),
+)
 """How a head says that it has something not: Ray about a job and about a path that it does not know, and its job files."""
 
 

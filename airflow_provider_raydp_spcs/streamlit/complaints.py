@@ -24,7 +24,10 @@ from airflow_provider_raydp_spcs.streamlit.words import plain
 _TITLES: Final = (
     (InsufficientPrivilegesError, "The app's role lacks a privilege."),
     (CapacityError, "Snowflake has no such node to give now. Try again later, or choose another instance family."),
-    (AuthenticationError | SessionEndedError, "Snowflake does not accept the session any more. Reload the page and sign in again."),
+    (
+        AuthenticationError | SessionEndedError,
+        "Snowflake does not accept the session any more. Reload the page and sign in again.",
+    ),
     (SnowflakeUnreachableError, "Snowflake does not answer now. Try again in a moment."),
     (NotConnectedError, "The app is not connected to Snowflake."),
 )

@@ -48,7 +48,7 @@ def light_system(report: Report, tmp_path_factory: pytest.TempPathFactory) -> It
         suite = Suite(environment, home, report)
         suite.sql(f"CREATE TABLE {COUNTED} (NAME TEXT)")
         (folder / "job.py").write_text("print(1)\n")
-        made = Light(suite, Door(home), folder / "job.py")
+        made = Light(suite, Door(home), folder, folder / "job.py")
         # Other tests' clients know another local Snowflake.
         os.environ.clear()
         os.environ.update(outside)

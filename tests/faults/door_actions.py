@@ -128,6 +128,18 @@ class Rewritten:
 
 
 @dataclass(frozen=True)
+class Meanwhile:
+    """Something else is done before the request goes on."""
+
+    act: Callable[[], object]
+
+    async def answer(self, pass_on: PassOn) -> Reply:
+        """See :class:`Action`."""
+        await asyncio.to_thread(self.act)
+        return await pass_on()
+
+
+@dataclass(frozen=True)
 class Cut:
     """A WebSocket is cut after so many messages or pieces of messages from the server; anything else passes."""
 

@@ -160,10 +160,15 @@ class Run:
 
 
 class Light:
-    """The system, and the door before it."""
+    """The system, and the door before it.
 
-    def __init__(self, suite: Suite, door: Door, application: Path) -> None:
-        self.suite, self.door, self.triggerer, self._application = suite, door, Triggerer(), application
+    :param images: folder of the image folders.
+    :param application: what jobs run, as far as they run anything.
+    """
+
+    def __init__(self, suite: Suite, door: Door, images: Path, application: Path) -> None:
+        self.suite, self.door, self.images = suite, door, images
+        self.triggerer, self._application = Triggerer(), application
         self.port = int(suite.environment["SNOWFLAKE_PORT"])
         self._names = 0
         self.used = ""
@@ -199,8 +204,8 @@ class Light:
 
     def runs(self, cluster: str) -> Counter[str]:
         """Run → how often a job of it has really run on a cluster of this name."""
-        file = Paths(self.suite.home).stages.joinpath(*SCHEMA.split("."), "RAYDPLOGS", RUNS, cluster)
-        return Counter(file.read_text().split() if file.exists() else ())
+        folder = Paths(self.suite.home).stages.joinpath(*SCHEMA.split("."), "RAYDPLOGS", RUNS, cluster)
+        return Counter(file.read_text() for file in folder.glob("*"))
 
     @contextmanager
     def client(self) -> Iterator[tuple[Clusters, Mapping[str, str]]]:

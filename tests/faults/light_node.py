@@ -1,8 +1,8 @@
 """A node without Ray: the program of every image of the light system.
 
 A head answers the Jobs API as Ray does, with jobs that are threads; its job files, logs and exports are the package's own. It
-writes down what has really run, so that "lost" and "doubled" are numbers: a line for each run of a job, its run's id, in
-``RUNS/<cluster>`` on the stage of the logs.
+writes down what has really run, so that "lost" and "doubled" are numbers: a file for each run of a job, with its run's id, in
+``RUNS/<cluster>`` on the stage of the logs (files there take no second line, SPCS reference, part 5).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import shlex
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Head:
     """The jobs of one head.
 
     :param ray_dir: as Ray has it: logs below ``session_latest/logs``.
-    :param runs: file in which each run of a job is written down.
+    :param runs: folder in which each run of a job is written down.
     """
 
     def __init__(self, ray_dir: Path, address: str, runs: Path) -> None:
@@ -87,8 +88,7 @@ class Head:
         words = shlex.split(job["entrypoint"])
         seconds = float(words[words.index("--") + 1])
         with self._lock:
-            with self._runs.open("a") as runs:
-                print(job["metadata"]["run_id"], file=runs)
+            (self._runs / uuid.uuid4().hex).write_text(job["metadata"]["run_id"])
             job["status"] = "RUNNING"
         with (self._logs / f"job-driver-{name}.log").open("w") as log:
             for number in range(LINES):
@@ -138,8 +138,9 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     if role is Role.HEAD:
         assert settings.logs_dir is not None
-        (settings.logs_dir / RUNS).mkdir(exist_ok=True)
-        serve(Head(settings.ray_dir, address, settings.logs_dir / RUNS / settings.cluster), address)
+        runs = settings.logs_dir / RUNS / settings.cluster
+        runs.mkdir(parents=True, exist_ok=True)
+        serve(Head(settings.ray_dir, address, runs), address)
         room = LogRoom.of(settings, address, print)
         job_files.serve(address, settings.ray_dir, exports=room.exports if room else None)
     health.serve(address, lambda: True)

@@ -21,7 +21,7 @@ from tests.faults.belongings import threads_and_connections
 from tests.faults.door import Rule, bearer
 from tests.faults.door_actions import Action, Answer, Cut, Reset, Rewritten, Trickled, Truncated
 from tests.faults.door_wire import Asked
-from tests.faults.light import Light, Run
+from tests.faults.light import Light
 from tests.faults.suite import Fault
 from tests.integration.containers import until
 

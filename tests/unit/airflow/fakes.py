@@ -188,7 +188,7 @@ class FakeHead:
                 }
             case "GET", ["api", "v0", logs] if logs.startswith("logs"):
                 return 200, {"data": {"result": self.node_logs}}
-        return 404, "nothing here"
+        return 404, {"error": "there is nothing here"}
 
     def _submit(self, request: dict[str, Any]) -> tuple[int, Any]:
         name = request["submission_id"]

@@ -239,7 +239,7 @@ class TestTrigger:
         self, head: FakeHead, told: Told, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         answer = head.answer
-        gone = 404, "POST /logs only, with at most 1 MiB"
+        gone = 404, {"error": "POST /logs only, with at most 1 MiB"}
         monkeypatch.setattr(
             head, "answer", lambda how, path, body: gone if path == "/marks" else answer(how, path, body)
         )

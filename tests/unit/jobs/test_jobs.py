@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.server
 import itertools
 import json
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_raydp_spcs.jobs import calls
+from airflow_provider_raydp_spcs.jobs import aio, calls
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
 from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
@@ -28,6 +30,7 @@ from airflow_provider_raydp_spcs.jobs.errors import (
     NotSignedInError,
     RayJobsError,
     RayUnreachableError,
+    TokenRefusedError,
 )
 from airflow_provider_raydp_spcs.jobs.logs import LogView
 from airflow_provider_raydp_spcs.jobs.submission import (
@@ -38,7 +41,8 @@ from airflow_provider_raydp_spcs.jobs.submission import (
     submission_id,
 )
 from airflow_provider_raydp_spcs.jobs.wait import FIRST_POLL, INPUT_EXIT_CODE, LATE_SHARE, wait_for_job
-from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens
+from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
+from airflow_provider_raydp_spcs.spcs.ingress import AsyncIngressTokens, IngressTokens
 
 
 class Endpoint:
@@ -55,7 +59,7 @@ class Endpoint:
                 outer.asked.append((self.command, self.path, self.headers.get("Authorization")))
                 length = int(self.headers.get("Content-Length") or 0)
                 outer.bodies.setdefault(self.path, []).append(self.rfile.read(length))
-                told = outer.answers.get(self.path, [(404, "nothing here")])
+                told = outer.answers.get(self.path, [(404, {"error": "there is nothing here"})])
                 status, body = told.pop(0) if len(told) > 1 else told[0]
                 content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
                 self.send_response(status)
@@ -96,28 +100,45 @@ def job(status: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"),
+    ("status", "text", "error"),
     [
-        (302, NotSignedInError),
-        (401, NotAllowedError),
-        (403, NotAllowedError),
-        (404, JobNotFoundError),
-        (400, RayJobsError),
-        (429, RayUnreachableError),
-        (500, RayUnreachableError),
-        (503, RayUnreachableError),
-        (504, RayUnreachableError),
+        (302, "no", NotSignedInError),
+        (401, "no", TokenRefusedError),
+        (403, "no", NotAllowedError),
+        (404, "Job j does not exist", JobNotFoundError),
+        (404, "404: Not Found", JobNotFoundError),
+        (404, '{"error": "there is nothing at /x"}', JobNotFoundError),
+        (404, '{"status": "error", "error": "this cluster has no monitoring"}', JobNotFoundError),
+        (404, "Endpoint does not exist", RayUnreachableError),
+        (404, "", RayUnreachableError),
+        (400, "no", RayJobsError),
+        (429, "no", RayUnreachableError),
+        (500, "no", RayUnreachableError),
+        (503, "no", RayUnreachableError),
+        (504, "no", RayUnreachableError),
+        (200, "<html>one moment</html>", RayUnreachableError),
+        (200, '{"submission_id": "j", "sta', RayUnreachableError),
     ],
 )
-def test_each_answer_has_its_error(
-    endpoint: Endpoint, client: RayJobsClient, status: int, error: type[Exception]
+async def test_each_answer_has_its_error(
+    endpoint: Endpoint, client: RayJobsClient, status: int, text: str, error: type[Exception]
 ) -> None:
     """SPCS reference 4.5; a redirect is never followed."""
-    endpoint.answers["/api/jobs/j"] = [(status, "no")]
-    with pytest.raises(error):
+    endpoint.answers["/api/jobs/j"] = [(status, text)]
+    with pytest.raises(error) as caught:
         client.info("j")
+    assert type(caught.value) is error
     # A token that is not accepted is renewed once; nothing else is asked twice.
-    assert [path for _, path, _ in endpoint.asked] == ["/api/jobs/j"] * (2 if status == 302 else 1)
+    times = 2 if status in (302, 401) else 1
+    assert [path for _, path, _ in endpoint.asked] == ["/api/jobs/j"] * times
+
+    async def headers() -> dict[str, str]:
+        return {"Authorization": "t"}
+
+    async with AsyncRayJobsClient(endpoint.address, tokens=AsyncIngressTokens(headers)) as other:
+        with pytest.raises(error):
+            await other.info("j")
+    assert len(endpoint.asked) == 2 * times
 
 
 async def test_the_asynchronous_client_says_the_same(endpoint: Endpoint) -> None:
@@ -138,6 +159,49 @@ def test_a_token_that_has_expired_is_renewed(endpoint: Endpoint, client: RayJobs
     client.info("j")
     assert client.info("j").status is JobStatus.RUNNING
     assert [token for _, _, token in endpoint.asked] == [f'Snowflake Token="t{number}"' for number in (0, 0, 1)]
+
+
+async def test_without_a_token_for_the_ingress_it_is_tried_again(endpoint: Endpoint) -> None:
+    """Snowflake may be silent just when a token is to be renewed; Ray is as out of reach as if it were silent itself."""
+
+    def silent() -> str:
+        raise SnowflakeUnreachableError("nobody there")
+
+    async def silence() -> dict[str, str]:
+        return {"Authorization": silent()}
+
+    with (
+        RayJobsClient(endpoint.address, tokens=IngressTokens(silent)) as one,
+        pytest.raises(RayUnreachableError, match="no token for the ingress: nobody there"),
+    ):
+        one.info("j")
+    async with AsyncRayJobsClient(endpoint.address, tokens=AsyncIngressTokens(silence)) as other:
+        with pytest.raises(RayUnreachableError, match="no token for the ingress: nobody there"):
+            await other.info("j")
+    assert endpoint.asked == []
+
+
+async def test_an_answer_that_trickles_is_given_up_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes within the time that a part may take; the event loop's others wait for the whole."""
+    ended = asyncio.Event()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        ended.set()
+
+    monkeypatch.setattr(aio, "LONGEST_SECONDS", 0.2)
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with AsyncRayJobsClient(HeadAddress(address, address)) as client:
+            with pytest.raises(RayUnreachableError, match="no answer: TimeoutError"):
+                await client.info("j")
+        await ended.wait()
 
 
 def test_nobody_there_is_said_so() -> None:
