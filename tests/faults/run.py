@@ -29,16 +29,24 @@ class Run:
 
     @classmethod
     def start(
-        cls, airflow: RealAirflow, ray: RayJobsClient, fault: Fault, dag: str, seconds: float, times: int = 1
+        cls,
+        airflow: RealAirflow,
+        ray: RayJobsClient,
+        fault: Fault,
+        dag: str,
+        seconds: float = 0,
+        times: int = 1,
+        **conf: object,
     ) -> Run:
         """Trigger it.
 
         :param seconds: how long its job takes.
         :param times: how often its job shall run, in the user's mind.
+        :param conf: what else the DAG reads.
         """
         made = cls(airflow, ray, dag, f"{dag}-{next(_numbers)}")
         fault.expects(made.name, times)
-        airflow.trigger(dag, made.name, name=made.name, seconds=seconds)
+        airflow.trigger(dag, made.name, name=made.name, seconds=seconds, **conf)
         return made
 
     def await_job(self) -> None:
@@ -48,6 +56,15 @@ class Run:
     def jobs(self) -> list[JobStatus]:
         """States of its jobs, by the metadata that the operator gives them."""
         return [job.status for job in self.ray.jobs() if job.metadata.get("run_id") == self.name]
+
+    def await_line(self, text: str) -> None:
+        """Wait until its job has printed something."""
+
+        def printed() -> bool:
+            jobs = [job.submission_id for job in self.ray.jobs() if job.metadata.get("run_id") == self.name]
+            return any(text.encode() in b"".join(self.ray.logs(job)) for job in jobs)
+
+        self.airflow.wait(printed, 120, f"no job of {self.name} has printed {text!r}")
 
     def state(self) -> str:
         """Of its task."""
