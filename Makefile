@@ -5,19 +5,25 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test test-live test-whole unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-executor-options bench-tables bench-warm constraints wheel clean
+.PHONY: demo test test-live test-whole faults soak unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-executor-options bench-tables bench-warm constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
 
 test: $(VENV)/.installed-dev $(VENV)/.installed-snow $(VENV)/.class-data  ## unit, integration and system tests; real parts included
-	$(BIN)/pytest --ignore tests/system/live
+	$(BIN)/pytest --ignore tests/system/live --ignore tests/faults
 
 test-live: $(VENV)/.installed-dev $(VENV)/.class-data  ## the long ones: a real scheduler and triggerer, killed, backfilled, looked at in a browser
 	$(BIN)/pytest tests/system/live
 
 test-whole: $(VENV)/.installed-dev $(VENV)/.class-data  ## of `make test` those that share one whole cluster
 	$(BIN)/pytest tests/system/whole
+
+faults: $(VENV)/.installed-dev $(VENV)/.class-data  ## breaks everything on purpose; a table of what became of it, also in bench/
+	$(BIN)/pytest tests/faults
+
+soak: $(VENV)/.installed-dev $(VENV)/.class-data  ## two hundred DAG runs, four at once: none lost, no memory that grows
+	$(BIN)/python -m tests.faults.soak
 
 class-data: $(VENV)/.class-data  ## lets Spark's JVMs start in a third of the time; a minute, once
 

@@ -72,6 +72,18 @@ def processes(home: Path) -> Iterator[psutil.Process]:
             continue
 
 
+def of_service(home: Path, service: str) -> list[psutil.Process]:
+    """Those of one service."""
+    found = []
+    for process in processes(home):
+        try:
+            if process.environ()[MARKER].split("/")[1].rpartition(".")[2] == service:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
 def threads_and_connections(pid: int) -> dict[str, int]:
     """Of one process, for those that live through every fault."""
     process = psutil.Process(pid)

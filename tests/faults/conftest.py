@@ -8,18 +8,29 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.faults.door import Door
-from tests.faults.light import Light, make_images
+from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
+from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
+from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
+from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
+from airflow_provider_raydp_spcs.spcs.ingress import session_tokens
+from tests.faults.light_system import light, light_system  # noqa: F401 - fixtures
 from tests.faults.report import Report
 from tests.faults.suite import COUNTED, Suite
 from tests.local_snowflake import local_snowflake
+from tests.system.live.real_airflow import RealAirflow
 
+HERE = Path(__file__).parent
 FIGURES = Path("bench")
+NAME = "FAULTS"
+"""The cluster that jobs share."""
 _report: list[Report] = []
 
 
@@ -41,27 +52,53 @@ def suite(report: Report) -> Iterator[Suite]:
 
 
 @pytest.fixture(scope="session")
-def light_system(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Light]:
-    home, folder = Path(tempfile.mkdtemp(prefix="sf-")), tmp_path_factory.mktemp("light")
-    outside = dict(os.environ)
-    with local_snowflake(make_images(folder), home=home) as environment:
-        suite = Suite(environment, home, report)
-        suite.sql(f"CREATE TABLE {COUNTED} (NAME TEXT)")
-        (folder / "job.py").write_text("print(1)\n")
-        made = Light(suite, Door(home), folder, folder / "job.py")
-        # Other tests' clients know another local Snowflake.
-        os.environ.clear()
-        os.environ.update(outside)
+def connection(suite: Suite) -> Iterator[Any]:
+    with connect(suite.environment, session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json"}) as made:
         yield made
-        made.close()
 
 
-@pytest.fixture
-def light(light_system: Light, monkeypatch: pytest.MonkeyPatch) -> Light:
-    """The light system, which the clients of this test find in their environment."""
-    for name, value in light_system.suite.environment.items():
-        monkeypatch.setenv(name, value)
-    return light_system
+@pytest.fixture(scope="session")
+def clusters(connection: Any) -> Clusters:
+    return Clusters(client_of(connection))
+
+
+@pytest.fixture(scope="session")
+def cluster(clusters: Clusters) -> Iterator[str]:
+    """Name of a cluster of a head and one worker, which is ready."""
+    clusters.create(ClusterConfig(NAME, worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]))
+    clusters.wait_for(NAME, deadline=time.time() + 180, poll=0.5)
+    yield NAME
+    clusters.delete(NAME)
+
+
+@pytest.fixture(scope="session")
+def ray(clusters: Clusters, connection: Any, suite: Suite, cluster: str) -> Iterator[RayJobsClient]:
+    """Its jobs, past everything that is broken."""
+    found = clusters.head_endpoints(cluster)
+    address = HeadAddress(found["dashboard"], found["job-files"])
+    bundle = suite.environment["SSL_CERT_FILE"]
+    with RayJobsClient(address, tokens=session_tokens(connection), ca_bundle=bundle) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of DAG files that tests change."""
+    return tmp_path_factory.mktemp("changing")
+
+
+@pytest.fixture(scope="session")
+def airflow(suite: Suite, changing: Path) -> Iterator[RealAirflow]:
+    with tempfile.TemporaryDirectory(prefix="af-") as folder:
+        marks = Path(folder) / "marks"
+        marks.mkdir()
+        bundles = {"faults": HERE / "dags", "changing": changing}
+        made = RealAirflow(Path(folder) / "home", bundles, {**suite.environment, "KILL_MARKS": str(marks)})
+        try:
+            made.start()
+            yield made
+        finally:
+            made.stop()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs.cli.demo.connection import connect
+from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.faults.belongings import SCHEMA, Belongings, belongings
 from tests.faults.report import Report, Row
@@ -86,6 +88,11 @@ class Suite:
             row.leaked += self._left(before, settle)
         assert row.times, f"{fault}: it never struck"
         assert row.is_clean, f"{fault}: lost {row.lost}, doubled {row.doubled}, leaked {row.leaked}"
+
+    @property
+    def server(self) -> int:
+        """Process id of the local Snowflake."""
+        return int(json.loads(Paths(self.home).server.read_text())["pid"])
 
     def belongings(self) -> Belongings:
         """What is there now, exported logs left out: they are meant to stay."""

@@ -31,10 +31,8 @@ def clusters(connection: Any) -> Clusters:
 @pytest.fixture(scope="package")
 def airflow(local_snowflake: dict[str, str]) -> Iterator[RealAirflow]:
     with tempfile.TemporaryDirectory(prefix="af-") as folder:
-        marks = Path(folder) / "marks"
-        marks.mkdir()
         bundles = {"examples": shipped("dags"), "tests": HERE / "airflow_dags"}
-        made = RealAirflow(Path(folder) / "home", bundles, {**local_snowflake, "KILL_MARKS": str(marks)})
+        made = RealAirflow(Path(folder) / "home", bundles, local_snowflake)
         try:
             made.start()
             yield made

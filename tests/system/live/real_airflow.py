@@ -105,6 +105,13 @@ class RealAirflow:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def revive(self) -> list[str]:
+        """Start those components again that have ended by themselves, as a service manager does; answer their names."""
+        ended = [name for name, process in self._running.items() if process.poll() is not None]
+        for name in ended:
+            self.start_component(name)
+        return ended
+
     def stop(self) -> None:
         for process in self._running.values():
             with suppress(ProcessLookupError):
@@ -194,9 +201,10 @@ class RealAirflow:
         self.wait(there, seconds, f"task {task_id} of {dag_id} is not {sorted(wanted)}")
         return str(self.tasks(dag_id, run_id)[task_id]["state"])
 
-    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
+    def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Set a task to ``failed`` or ``success``, as the user's button does."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
-        self.ask("PATCH", path, {"new_state": "failed"})
+        self.ask("PATCH", path, {"new_state": state})
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
         body = {

@@ -7,11 +7,11 @@ from airflow.sdk import DAG
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
 from airflow_provider_raydp_spcs.operators.create_cluster import CreateRayDPClusterOperator
 
-with DAG("creations", schedule=None) as dag:
-    for name in ("in_worker", "deferred"):
+for name in ("worker_creation", "deferred_creation"):
+    with DAG(name, schedule=None):
         CreateRayDPClusterOperator(
-            task_id=name,
+            task_id="create",
             cluster_name=name,
             cluster=ClusterConfig(name, worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]),
-            deferrable=name == "deferred",
+            deferrable=name == "deferred_creation",
         )

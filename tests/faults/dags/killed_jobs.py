@@ -23,11 +23,11 @@ IN_WORKER = (
 )  # fmt: skip
 DEFERRED = ("deferred_after_post", "deferred_before_defer", "deferred_on_resume", "deferred_worker_before_xcom")
 
-with DAG("killed_jobs", schedule=None, max_active_tasks=6) as killed_jobs:
+with DAG("killed_jobs", schedule=None, max_active_tasks=8) as killed_jobs:
     for name in (*IN_WORKER, *DEFERRED):
         SubmitRayDPJobOperator(
             task_id=name,
-            cluster_name="KILLS",
+            cluster_name="FAULTS",
             application=JOB,
             application_args=["--name", name],
             deferrable=name in DEFERRED,
@@ -35,17 +35,4 @@ with DAG("killed_jobs", schedule=None, max_active_tasks=6) as killed_jobs:
             retries=6,
             retry_delay=timedelta(seconds=1),
             poll_interval=0.5,
-        )
-
-with DAG("long_jobs", schedule=None) as long_jobs:
-    for name in ("long_deferred_1", "long_deferred_2", "long_in_worker"):
-        SubmitRayDPJobOperator(
-            task_id=name,
-            cluster_name="KILLS",
-            application=JOB,
-            application_args=["--name", f"{name}-{{{{ run_id }}}}", "--seconds", "{{ dag_run.conf['seconds'] }}"],
-            deferrable="deferred" in name,
-            retries=2,
-            retry_delay=timedelta(seconds=1),
-            poll_interval=1.0,
         )
