@@ -118,7 +118,7 @@ def create(
         with bar(f"{wanted.name}") as shown:
             snowflake.clusters.create(wanted, owner=who, progress=shown.tell)
             if wait:
-                _wait(snowflake, wanted.name, time.time() + patience, shown, who if roll_back else None)
+                _wait(snowflake, wanted, time.time() + patience, shown, who if roll_back else None)
         _conclude(snowflake, wanted.name)
 
 
@@ -129,15 +129,18 @@ def _preview(config: ClusterConfig, scope: Scope) -> None:
     answer({"config": config.to_mapping(), "statements": found}, lambda: "\n\n".join(found))
 
 
-def _wait(snowflake: Snowflake, name: str, deadline: float, shown: Bar, owner: str | None) -> None:
+def _wait(snowflake: Snowflake, config: ClusterConfig, deadline: float, shown: Bar, owner: str | None) -> None:
     """Wait; where it fails, tell the last words, and take everything back if ``owner`` is given."""
-    clusters = snowflake.clusters
+    from airflow_provider_raydp_spcs.cluster.wholeness import check_whole
+
+    clusters, name = snowflake.clusters, config.name
 
     def seen(status: ClusterStatus) -> None:
         shown.move(sum(each.is_up for each in status.services), len(status.services))
 
     try:
         clusters.wait_for(name, deadline=deadline, progress=shown.tell, seen=seen)
+        check_whole(clusters, config)
     except KeyboardInterrupt:
         shown.tell(
             f"Cluster {name} goes on coming up. raydp-spcs cluster status {name} shows it, … delete {name} ends it."

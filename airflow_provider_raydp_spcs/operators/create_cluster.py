@@ -11,6 +11,7 @@ from airflow_provider_raydp_spcs.cluster import leasing, undertaker
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig
 from airflow_provider_raydp_spcs.cluster.errors import ClusterConflictError, NameTakenError
 from airflow_provider_raydp_spcs.cluster.undertaker import Errand
+from airflow_provider_raydp_spcs.cluster.wholeness import check_whole
 from airflow_provider_raydp_spcs.jobs.application import Application
 from airflow_provider_raydp_spcs.operators.base import run_names
 from airflow_provider_raydp_spcs.operators.cluster_task import ClusterTask
@@ -87,6 +88,7 @@ class CreateRayDPClusterOperator(ClusterTask):
 
     def conclude(self, hook: SpcsHook, context: Context) -> dict[str, Any]:
         """See the base class."""
+        check_whole(hook.clusters, self._config(self.cluster_name))
         endpoints = self.cluster_links(hook, context)
         for name, address in endpoints.items():
             self.say(f"{name}: {address}")

@@ -23,6 +23,7 @@ from airflow_provider_raydp_spcs.cluster.errors import (
 )
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.cluster.target import Target
+from airflow_provider_raydp_spcs.cluster.wholeness import check_whole
 from airflow_provider_raydp_spcs.spcs.errors import CapacityError
 from airflow_provider_raydp_spcs.spcs.service_info import ContainerStatus, ServiceStatus
 from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
@@ -197,6 +198,17 @@ def test_waiting_ends_when_all_services_answer(client: FakeClient) -> None:
     for ask in (clusters.pages, clusters.endpoints):
         with pytest.raises(ClusterNotFoundError):
             ask("OTHER")
+
+
+def test_a_cluster_that_lacks_a_service_is_not_taken_for_whole(client: FakeClient, clusters: Clusters) -> None:
+    """The others are ready, and Spark would wait for executors that never come."""
+    clusters.create(CONFIG)
+    client.services.become(ServiceStatus.RUNNING)
+    check_whole(clusters, CONFIG)
+    del client.services.there["C_WORKER"]
+    assert clusters.wait_for("C", deadline=math.inf).is_ready
+    with pytest.raises(ClusterFailedError, match="cluster C lacks C_WORKER, dropped by somebody else"):
+        check_whole(clusters, CONFIG)
 
 
 @pytest.mark.parametrize(
