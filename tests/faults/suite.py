@@ -102,7 +102,7 @@ class Suite:
     def counted(self) -> dict[str, int]:
         """Job → how often it has run."""
         rows = self.sql(f"SELECT NAME, COUNT(*) AS TIMES FROM {COUNTED} GROUP BY NAME")
-        return {str(row["NAME"]): int(row["TIMES"]) for row in rows}
+        return {str(row["name"]): int(row["times"]) for row in rows}
 
     def sql(self, statement: str, *values: object) -> list[Any]:
         """Run a statement beside everything that is broken."""
