@@ -18,8 +18,6 @@ from airflow_provider_raydp_spcs.local.runtimes.process import MARKER
 from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 
-TEMPORARY: Final = ("raydp", "spcs-", "ray_")
-"""Beginnings of the names of temporary files and folders that the package, the local Snowflake and Ray make."""
 SCHEMA: Final = "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA"
 _IDLE: Final = ("ray::IDLE", "?")
 """Ray keeps some workers for the next task, as many as it likes."""
@@ -55,7 +53,7 @@ def belongings(
         session = ConnectorSession(connection)
         if session.execute(f"SHOW TABLES LIKE 'RAYDP_LEASES' IN SCHEMA {SCHEMA}"):
             found |= {f"lease {json.dumps(row, default=str)}" for row in session.execute(f"SELECT * FROM {_LEASES}")}
-    found |= {f"temporary {path}" for path in Path(tempfile.gettempdir()).iterdir() if path.name.startswith(TEMPORARY)}
+    found |= {f"temporary {path.name}" for path in Path(tempfile.gettempdir()).iterdir()}
     commands = Counter(words for process in processes(home) if not (words := _words(process)).startswith(_IDLE))
     found |= {f"process {words} #{number}" for words, many in commands.items() for number in range(many)}
     return Belongings(frozenset(name for name in found if not keep(name)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -43,8 +44,26 @@ def report() -> Report:
 
 
 @pytest.fixture(scope="session")
-def suite(report: Report) -> Iterator[Suite]:
-    home = Path(tempfile.mkdtemp(prefix="sf-"))
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files of the suite and all that it starts: whatever is left there is a leak of theirs."""
+    before = os.environ.get("TMPDIR"), tempfile.tempdir
+    # Short, for paths of sockets below it may have 107 bytes only.
+    folder = Path(tempfile.mkdtemp(prefix="f-"))
+    os.environ["TMPDIR"], tempfile.tempdir = str(folder), str(folder)
+    try:
+        yield folder
+    finally:
+        variable, tempfile.tempdir = before
+        os.environ.pop("TMPDIR")
+        if variable is not None:
+            os.environ["TMPDIR"] = variable
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def suite(report: Report, temporary: Path) -> Iterator[Suite]:
+    home = temporary / "sf"
+    home.mkdir()
     with local_snowflake(home=home) as environment:
         made = Suite(environment, home, report)
         made.sql(f"CREATE TABLE {COUNTED} (NAME TEXT)")

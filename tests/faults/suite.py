@@ -13,7 +13,7 @@ from typing import Any, Final
 from airflow_provider_raydp_spcs.cli.demo.connection import connect
 from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
-from tests.faults.belongings import SCHEMA, Belongings, belongings
+from tests.faults.belongings import SCHEMA, Belongings, belongings, threads_and_connections
 from tests.faults.report import Report, Row
 
 COUNTED: Final = f"{SCHEMA}.RUNS_OF_JOBS"
@@ -67,6 +67,7 @@ class Suite:
 
     def __init__(self, environment: dict[str, str], home: Path, report: Report) -> None:
         self.environment, self.home, self.report = environment, home, report
+        self.at_start = threads_and_connections(self.server)
 
     @contextmanager
     def fault(self, side: str, fault: str, expected: str, *, settle: float = SETTLE_SECONDS) -> Iterator[Fault]:
