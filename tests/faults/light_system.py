@@ -17,9 +17,9 @@ from tests.local_snowflake import local_snowflake
 
 
 @pytest.fixture(scope="session")
-def light_system(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Light]:
+def light_system(report: Report, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Light]:
     """The system; its clients' environment is that of the fixture ``light``."""
-    home, folder = Path(tempfile.mkdtemp(prefix="sf-")), tmp_path_factory.mktemp("light")
+    home, folder = Path(tempfile.mkdtemp(prefix="sf-", dir=temporary)), tmp_path_factory.mktemp("light")
     outside = dict(os.environ)
     with local_snowflake(make_images(folder), home=home) as environment:
         suite = Suite(environment, home, report)

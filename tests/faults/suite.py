@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -96,8 +97,9 @@ class Suite:
         return int(json.loads(Paths(self.home).server.read_text())["pid"])
 
     def belongings(self) -> Belongings:
-        """What is there now, exported logs left out: they are meant to stay."""
-        return belongings(self.environment, self.home, keep=lambda name: name.startswith("file raydplogs/"))
+        """What is there now, without what is meant to stay: exported logs, and applications, which the next runs use."""
+        kept = re.compile(r"file (raydplogs/|raydp_artifacts/[^/]+/applications/)")
+        return belongings(self.environment, self.home, keep=lambda name: kept.match(name) is not None)
 
     def counted(self) -> dict[str, int]:
         """Job → how often it has run."""
