@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from tests.local_snowflake import local_snowflake
 @pytest.fixture(scope="session")
 def light_system(report: Report, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Light]:
     """The system; its clients' environment is that of the fixture ``light``."""
-    home, folder = Path(tempfile.mkdtemp(prefix="sf-", dir=temporary)), tmp_path_factory.mktemp("light")
+    home, folder = temporary / "light", tmp_path_factory.mktemp("light")
+    home.mkdir()
     outside = dict(os.environ)
     with local_snowflake(make_images(folder), home=home) as environment:
         suite = Suite(environment, home, report)
@@ -30,6 +30,7 @@ def light_system(report: Report, temporary: Path, tmp_path_factory: pytest.TempP
         os.environ.clear()
         os.environ.update(outside)
         yield made
+        os.environ.update(environment)
         made.close()
 
 

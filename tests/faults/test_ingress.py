@@ -157,7 +157,7 @@ def test_idle_connections_that_are_ended_are_opened_again(light: Light) -> None:
         "Ingress", "idle limit (90 s): idle connections are ended", "a new one is opened; the job runs once"
     ) as fault:
         run, before = light.run(CLUSTER), light.door.idle_ended
-        light.door.idle_seconds = fault.moment(0.2, 0.4)
+        light.door.idle_seconds = fault.moment(0.03, 0.08)  # less than the shortest pause between looks
         try:
             for task, deferrable in (("worker", False), ("triggerer", True)):
                 ended = light.door.idle_ended
@@ -190,7 +190,7 @@ def test_a_name_that_does_not_resolve_for_a_while_is_borne(light: Light, monkeyp
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.setenv(name, "localhost")
-        run, times = light.run(CLUSTER), fault.chance.randint(1, 3)
+        run, times = light.run(CLUSTER), fault.chance.randint(2, 4)
         fault.expects(run.name, 2)
         left[0] = times
         assert run.submit("worker") == run.name
