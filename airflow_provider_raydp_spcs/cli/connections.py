@@ -162,7 +162,7 @@ def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
     import snowflake.connector.errors as connector_errors
 
     from airflow_provider_raydp_spcs.cli.demo.connection import connect
-    from airflow_provider_raydp_spcs.spcs.errors import translate
+    from airflow_provider_raydp_spcs.spcs.errors import translate_sign_in
 
     try:
         if scope.connection == ENVIRONMENT:
@@ -176,7 +176,7 @@ def _connector(scope: Scope, environment: Mapping[str, str]) -> Any:
         )
         raise NotConnectedError(msg) from error
     except connector_errors.Error as error:
-        raise translate(error) from error
+        raise translate_sign_in(error) from error
 
 
 def _named(scope: Scope) -> dict[str, Any]:

@@ -49,12 +49,12 @@ class SpcsHook(SnowflakeHook):
         """
         import snowflake.connector.errors as connector_errors
 
-        from airflow_provider_raydp_spcs.spcs.errors import translate
+        from airflow_provider_raydp_spcs.spcs.errors import translate_sign_in
 
         try:
             return self.get_conn()
         except connector_errors.Error as error:
-            raise translate(error) from error
+            raise translate_sign_in(error) from error
 
     @cached_property
     def client(self) -> SpcsClient:

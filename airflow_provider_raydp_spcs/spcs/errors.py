@@ -162,6 +162,15 @@ def _kind(number: int, message: str) -> type[StatementFailedError]:
     return _BY_NUMBER.get(number, StatementFailedError)
 
 
+def translate_sign_in(error: Exception) -> SpcsError:
+    """The same for an error of signing in: then there is no session that could have ended, but a token that has expired."""
+    found = translate(error)
+    if not isinstance(found, SessionEndedError):
+        return found
+    told = str(found).removesuffix(_NEXT_OF_KIND[SessionEndedError]) + _NEXT_OF_KIND[AuthenticationError]
+    return AuthenticationError(told, found.number, found.sqlstate)
+
+
 def translate(error: Exception) -> SpcsError:
     """The error of this room for one that the connector or Snowpark raised.
 

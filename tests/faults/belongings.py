@@ -16,12 +16,14 @@ from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.local.runtimes.process import MARKER
 from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
+from airflow_provider_raydp_spcs.spcs.leases import GATE
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 
 SCHEMA: Final = "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA"
 _IDLE: Final = ("ray::IDLE", "?")
 """Ray keeps some workers for the next task, as many as it likes."""
-_LEASES: Final = f"{SCHEMA}.RAYDP_LEASES"
+_HELD: Final = f"SELECT * FROM {SCHEMA}.RAYDP_LEASES WHERE HOLDER <> '{GATE}'"
+"""Each cluster's gate stays for good (``spcs.leases``)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def belongings(
             found |= {f"file {each.name}" for each in client.stages.files(f"@{SCHEMA}.{stage}")}
         session = ConnectorSession(connection)
         if session.execute(f"SHOW TABLES LIKE 'RAYDP_LEASES' IN SCHEMA {SCHEMA}"):
-            found |= {f"lease {json.dumps(row, default=str)}" for row in session.execute(f"SELECT * FROM {_LEASES}")}
+            found |= {f"lease {json.dumps(row, default=str)}" for row in session.execute(_HELD)}
     found |= {f"temporary {path.name}" for path in Path(tempfile.gettempdir()).iterdir()}
     commands = Counter(words for process in processes(home) if not (words := _words(process)).startswith(_IDLE))
     found |= {f"process {words} #{number}" for words, many in commands.items() for number in range(many)}

@@ -80,6 +80,8 @@ class Tunnel:
             self._reset()
         except (OSError, EOFError, asyncio.IncompleteReadError, h11.ProtocolError):
             self._reset()  # as the server itself did, or would have done
+        except asyncio.CancelledError:
+            self._reset()  # the door is closed
         except TimeoutError:
             self._keeper.idle_ended += 1  # in good order
         finally:

@@ -17,7 +17,12 @@ from airflow_provider_raydp_spcs.hooks.shared import shared_spcs
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook
 from airflow_provider_raydp_spcs.jobs.head import Head
 from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
-from airflow_provider_raydp_spcs.spcs.errors import AuthenticationError, CapacityError, SnowflakeUnreachableError
+from airflow_provider_raydp_spcs.spcs.errors import (
+    AuthenticationError,
+    CapacityError,
+    SessionEndedError,
+    SnowflakeUnreachableError,
+)
 from tests.unit.airflow.fakes import CONNECTION, FakeSnowflake, until
 
 
@@ -129,7 +134,9 @@ class TestShared:
     async def test_another_role_is_another_connection(self, connections: Connections) -> None:
         assert await connections.call(SpcsScope("a", role="R")) != await connections.call(SpcsScope("a", role="Q"))
 
-    @pytest.mark.parametrize("error", [AuthenticationError("expired"), SnowflakeUnreachableError("reset")])
+    @pytest.mark.parametrize(
+        "error", [AuthenticationError("expired"), SessionEndedError("ended"), SnowflakeUnreachableError("reset")]
+    )
     async def test_a_connection_that_has_ended_is_made_anew(self, connections: Connections, error: Exception) -> None:
         assert await connections.call(SpcsScope()) == 1
         assert await connections.call(SpcsScope(), error) == 2

@@ -42,5 +42,19 @@ def test_what_to_do_next(number: int, message: str, kind: type[errors.SpcsError]
     assert advice in str(found)
 
 
+def test_a_token_that_is_refused_at_the_door_is_no_session_that_ended() -> None:
+    """Another try would sign in with the same one."""
+    refused = ProgrammingError(msg="Authentication token has expired.", errno=390114, sqlstate="08001")
+    found = errors.translate_sign_in(refused)
+    assert type(found) is errors.AuthenticationError
+    assert found.number == 390114
+    assert "correct the connection" in str(found)
+    assert "another try" not in str(found)
+    assert (
+        type(errors.translate_sign_in(ProgrammingError(msg="no route", errno=250003)))
+        is errors.SnowflakeUnreachableError
+    )
+
+
 def test_what_has_no_advice_stays_as_snowflake_said_it() -> None:
     assert str(errors.translate(DatabaseError(msg="so it is", errno=1))).splitlines()[-1].endswith("so it is")
