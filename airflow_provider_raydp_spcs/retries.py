@@ -20,6 +20,7 @@ HOPELESS: Final[tuple[type[Exception], ...]] = (
     spcs.InvalidSpecificationError,
     spcs.InvalidValueError,
     spcs.LeaseTableMissingError,
+    spcs.NoCurrentSchemaError,
     spcs.ObjectDoesNotExistError,
     spcs.SqlSyntaxError,
     spcs.UnknownInstanceFamilyError,

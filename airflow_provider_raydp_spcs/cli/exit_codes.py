@@ -103,7 +103,7 @@ def _codes() -> dict[type, ExitCode]:
             images.NotSignedInError,
             images.RegistryUnreachableError,
         ),
-        ExitCode.NOT_ALLOWED: (spcs.InsufficientPrivilegesError, jobs.NotAllowedError),
+        ExitCode.NOT_ALLOWED: (spcs.InsufficientPrivilegesError, spcs.NoCurrentSchemaError, jobs.NotAllowedError),
         ExitCode.CONFLICT: (
             spcs.ClusterClosingError,
             spcs.ObjectAlreadyExistsError,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_raydp_spcs.spcs.compute_pools import ComputePools
-from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
+from airflow_provider_raydp_spcs.spcs.errors import NAME_SCHEMA, InvalidValueError
 from airflow_provider_raydp_spcs.spcs.image_repositories import ImageRepositories
 from airflow_provider_raydp_spcs.spcs.leases import Leases
 from airflow_provider_raydp_spcs.spcs.privileges import ExplainingSession
@@ -40,7 +40,7 @@ class SpcsClient:
         """
         (row,) = self.session.execute("SELECT CURRENT_DATABASE() AS D, CURRENT_SCHEMA() AS S")
         if not row["d"] or not row["s"]:
-            msg = "the session has no current database and schema; name both in the connection or in the cluster"
+            msg = f"the session has no current database and schema. {NAME_SCHEMA}"
             raise InvalidValueError(msg)
         return str(row["d"]), str(row["s"])
 

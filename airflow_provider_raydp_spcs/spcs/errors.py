@@ -97,6 +97,12 @@ class NoWarehouseError(StatementFailedError):
     numbers = frozenset({606})
 
 
+class NoCurrentSchemaError(StatementFailedError):
+    """The session has no current database or schema: none is named, or the role may not use the one that is."""
+
+    numbers = frozenset({90105, 90106})
+
+
 class SnowflakeUnreachableError(SpcsError):
     """No answer from Snowflake: wrong host or port, no network, or an untrusted certificate."""
 
@@ -127,6 +133,11 @@ _BY_NUMBER: dict[int, type[StatementFailedError]] = {
 _UNREACHABLE = frozenset({250003, 251001, 251011, 251012})
 
 
+NAME_SCHEMA = (
+    "Name both in the connection or in the cluster; where they are named, the role may not use them, and their owner runs:\n"
+    "GRANT USAGE ON DATABASE <database> TO ROLE <role>;\nGRANT USAGE ON SCHEMA <database>.<schema> TO ROLE <role>;"
+)
+"""What to do where a session has no current database or schema."""
 _NEXT: dict[int, str] = {
     392507: "Try again later, or take another instance family (SHOW COMPUTE POOL INSTANCE FAMILIES).",
     392508: (
@@ -145,6 +156,7 @@ _NEXT_OF_KIND: dict[type[StatementFailedError], str] = {
         "Sign in with another user, password, token or role: correct the connection; for the local Snowflake: "
         'eval "$(raydp-spcs local env)".'
     ),
+    NoCurrentSchemaError: NAME_SCHEMA,
     SessionEndedError: "Try again: another try signs in anew.",
     NoWarehouseError: (
         "Name a warehouse that the role may use in the connection, and let it run: ALTER WAREHOUSE <warehouse> RESUME; so that "

