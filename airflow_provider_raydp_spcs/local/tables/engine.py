@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,13 @@ class Engine:
     def __init__(self, databases: Path) -> None:
         from fakesnow import macros
         from fakesnow.instance import FakeSnow
+        from fakesnow.transforms import stage
 
         from airflow_provider_raydp_spcs.local.tables.mends import mend_aggregates, mend_numbers, mend_timestamps
 
+        with suppress(OSError):
+            # A temporary folder that fakesnow makes as it is imported and never removes. Stages are not its business here.
+            Path(stage.LOCAL_BUCKET_PATH).rmdir()
         mend_timestamps()
         mend_aggregates()
         mend_numbers()

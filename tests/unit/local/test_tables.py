@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -261,3 +264,15 @@ def test_answers_of_the_server_can_be_read_as_tables() -> None:
     found = arrow(RowsAnswer(columns, [["x", 1, "true", moment], ["", None, None, ""]])).to_pylist()
     assert found[0] == {"t": "x", "n": 1, "b": True, "m": dt.datetime.fromisoformat(moment)}
     assert found[1] == {"t": "", "n": None, "b": None, "m": None}
+
+
+def test_the_engine_leaves_no_temporary_folder(tmp_path: Path) -> None:
+    """fakesnow makes one as it is imported, so a process of its own imports it."""
+    folders = [tmp_path / "databases", tmp_path / "temporary"]
+    for folder in folders:
+        folder.mkdir()
+    program = "import sys, pathlib; from airflow_provider_raydp_spcs.local.tables.engine import Engine; "
+    program += "Engine(pathlib.Path(sys.argv[1]))"
+    environment = {**os.environ, "TMPDIR": str(folders[1])}
+    subprocess.run([sys.executable, "-c", program, str(folders[0])], env=environment, check=True, timeout=120)
+    assert list(folders[1].iterdir()) == []
