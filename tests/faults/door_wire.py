@@ -78,12 +78,12 @@ class Tunnel:
             await self._exchange()
         except ConnectionCutError:
             self._reset()
+        except TimeoutError:
+            self._keeper.idle_ended += 1  # in good order
         except (OSError, EOFError, asyncio.IncompleteReadError, h11.ProtocolError):
             self._reset()  # as the server itself did, or would have done
         except asyncio.CancelledError:
             self._reset()  # the door is closed
-        except TimeoutError:
-            self._keeper.idle_ended += 1  # in good order
         finally:
             for each in (self._writer, self._server[1] if self._server else None):
                 if each is not None:
