@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -114,6 +114,22 @@ class RayJobsClient:
         except JobNotFoundError:
             return False
 
+    def claim(self, submission_id: str, attempt: int) -> None:
+        """Let this try answer for the job from now on: :meth:`claimant` tells those before it.
+
+        A head of an older image keeps nothing.
+        """
+        with suppress(JobNotFoundError):
+            self.call(calls.marks({_claim(submission_id): attempt}, ()))
+
+    def claimant(self, submission_id: str) -> int:
+        """The latest try that has claimed the job, 0 for none."""
+        name = _claim(submission_id)
+        try:
+            return self.call(calls.marks({}, [name])).get(name, 0)
+        except JobNotFoundError:
+            return 0
+
     def versions(self) -> Versions:
         """What runs on the head.
 
@@ -218,3 +234,7 @@ def translated(what: str) -> Iterator[None]:
     except SnowflakeUnreachableError as error:
         msg = f"{what}: no token for the ingress: {error}"
         raise RayUnreachableError(msg) from error
+
+
+def _claim(submission_id: str) -> str:
+    return f"try of {submission_id}"

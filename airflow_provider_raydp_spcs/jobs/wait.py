@@ -154,19 +154,25 @@ def stop_at_once(
     client: Callable[[], RayJobsClient],
     submission_id: str,
     told: Callable[[str], None],
+    attempt: int,
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Stop a job within the few seconds that a killed task has; nothing is raised.
 
-    The job may be on its way to Ray and not be known there yet, so an unknown one is stopped again.
+    The job may be on its way to Ray and not be known there yet, so an unknown one is stopped again. One that a later try
+    has taken over is left alone: Airflow also kills a worker that had been cut off for so long that it was given up.
 
     :param client: opens a client of one's own.
+    :param attempt: the try that is killed.
     """
     left = KILL_SECONDS
     told(f"stopping job {submission_id}")
     try:
         with client() as own:
+            if (later := own.claimant(submission_id)) > attempt:
+                told(f"job {submission_id} goes on, for try {later} has taken it over")
+                return
             while left > 0 and not own.stop(submission_id):
                 sleep(0.25)
                 left -= 0.25

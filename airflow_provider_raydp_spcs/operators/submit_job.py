@@ -151,7 +151,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
         with self.spcs() as hook:
             ray = self._ray(hook)
             with patiently(ray.client, told=self.say, diagnose=ray.diagnose) as client:
-                self._stop = partial(stop_at_once, client.sibling, submission_id, self.say)
+                self._stop = self._stopping(client, submission_id, context)
                 view = self._view(context, submission_id)
                 info = self._look(client, ray, submission_id, view)
                 if event.get("overdue"):
@@ -194,12 +194,15 @@ class SubmitRayDPJobOperator(RayDPOperator):
             context["task_state_store"],
             int(context["ti"].max_tries),
             partial(_job_id, run_names(context)),
-            partial(_status, client, ray),
+            partial(_status, client, ray, int(context["ti"].try_number)),
             partial(stop_and_wait, client, told=self.say, diagnose=ray.diagnose),
             deadline,
         )
-        self._stop = partial(stop_at_once, client.sibling, ticket.submission_id, self.say)
+        self._stop = self._stopping(client, ticket.submission_id, context)
         return ticket
+
+    def _stopping(self, client: RayJobsClient, job: str, context: Context) -> Callable[[], None]:
+        return partial(stop_at_once, client.sibling, job, self.say, int(context["ti"].try_number))
 
     def _tell(self, context: Context, ticket: Ticket) -> None:
         """Before the job runs, so that its logs can be exported however this task ends."""
@@ -271,7 +274,9 @@ def _job_id(names: Mapping[str, Any], generation: int) -> str:
     return submission_id(names["dag_id"], names["run_id"], names["task_id"], names["map_index"], generation)
 
 
-def _status(client: RayJobsClient, ray: RayJobsHook, job: str) -> JobStatus | None:
+def _status(client: RayJobsClient, ray: RayJobsHook, attempt: int, job: str) -> JobStatus | None:
+    """The status of the job of an earlier try; claimed first, so that it is not stopped by that one between the two."""
+    patiently(partial(client.claim, job, attempt), diagnose=ray.diagnose)
     try:
         return patiently(partial(client.info, job), diagnose=ray.diagnose).status
     except JobNotFoundError:

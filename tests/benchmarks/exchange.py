@@ -1,8 +1,8 @@
 """Rows between Ray and Spark, there and back, beside RayDP's own ways.
 
-Run by ``make bench-exchange`` (20 minutes; ``BENCH_ROWS=100000 BENCH_PAIRS=1`` takes two). On one Ray node each way has a
-process and a Spark session of its own, ours and RayDP's in turn; a Dataset of eight blocks is there already, and the
-executors are up. *First* is the first exchange in a session, *again* the second. Seconds end when Spark has read every value
+Run by ``make bench-exchange`` (30 minutes; ``BENCH_ROWS=100000 BENCH_PAIRS=1`` takes three). On one Ray node each way has
+a process and a Spark session of its own in each direction, ours and RayDP's in turn; a Dataset of eight blocks is there
+already, and the executors are up. *First* is the first exchange in a session, *again* the second. Seconds end when Spark has read every value
 (a query over all columns), or Ray has.
 """
 
@@ -30,9 +30,11 @@ def main() -> int:
             for pair in range(PAIRS if rows < LARGE else max(1, PAIRS - 1)):
                 ways = list(found)
                 for way in ways if pair % 2 else reversed(ways):
-                    found[way].append(
-                        json.loads(node.run("tests.benchmarks.exchange_trial", way, str(rows), node.mark))
-                    )
+                    trials = [
+                        json.loads(node.run("tests.benchmarks.exchange_trial", way, target, str(rows), node.mark))
+                        for target in ("spark", "ray")
+                    ]
+                    found[way].append({name: values for trial in trials for name, values in trial.items()})
             _tell(rows, found)
     return 0
 

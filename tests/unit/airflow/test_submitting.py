@@ -129,6 +129,8 @@ def test_a_retry_finds_the_job_of_a_try_that_died(submit: Any, head: FakeHead, a
     assert submit().execute(airflow.context()) == 1
     assert head.posted == 1
     assert any("of an earlier try" in line for line in told())
+    claim = f"try of {next(iter(head.jobs))}"
+    assert head.marks.get([claim]) == {claim: 2}, "should the first try live, it leaves the job alone"
     assert airflow.xcoms["task", JOB_XCOM]["try_number"] == 2
 
 

@@ -18,7 +18,7 @@ class Ray:
     def __init__(self, stops: list[Any], states: list[Any] | None = None) -> None:
         self.stops, self.states = stops, states or []
         self.naps: list[float] = []
-        self.closed = False
+        self.closed, self.claimed = False, 0
 
     def __enter__(self) -> Self:
         return self
@@ -36,12 +36,16 @@ class Ray:
         del job
         return self._next(self.stops)
 
+    def claimant(self, job: str) -> int:
+        del job
+        return self.claimed
+
     def info(self, job: str) -> JobInfo:
         return JobInfo(job, self._next(self.states))
 
     def at_once(self) -> list[str]:
         told: list[str] = []
-        stop_at_once(lambda: self, "j", told.append, sleep=self.naps.append)  # type: ignore[arg-type, return-value]
+        stop_at_once(lambda: self, "j", told.append, 1, sleep=self.naps.append)  # type: ignore[arg-type, return-value]
         return told
 
     def patiently(self, **values: Any) -> None:
@@ -52,6 +56,15 @@ def test_a_job_that_runs_is_stopped_with_one_request() -> None:
     ray = Ray([True])
     assert ray.at_once() == ["stopping job j"]
     assert (ray.naps, ray.closed) == ([], True)
+
+
+@pytest.mark.parametrize(("claimed", "stopped"), [(0, True), (1, True), (2, False)])
+def test_a_job_that_a_later_try_has_taken_over_goes_on(claimed: int, stopped: bool) -> None:
+    ray = Ray([True, "never"])
+    ray.claimed = claimed
+    told = ray.at_once()
+    assert (ray.stops == ["never"]) is stopped
+    assert ("job j goes on, for try 2 has taken it over" in told) is not stopped
 
 
 def test_a_job_that_is_on_its_way_is_waited_for() -> None:
