@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from airflow_provider_raydp_spcs.cluster.naming import cluster_name
 from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError, JobInputError
 from airflow_provider_raydp_spcs.jobs.submission import JobRequest
 
@@ -74,8 +75,11 @@ class Application:
         return cls(file, hashlib.sha256(file.read_bytes()).hexdigest(), command="call")
 
     def folder(self, cluster: str) -> str:
-        """Folder on the artifacts stage: another content gets another folder, so nothing is overwritten."""
-        return f"{cluster.upper()}/applications/{self.sha256[:16]}"
+        """Folder on the artifacts stage: another content gets another folder, so nothing is overwritten.
+
+        :raises InvalidIdentifierError: no cluster can have that name.
+        """
+        return f"{cluster_name(cluster)}/applications/{self.sha256[:16]}"
 
     def upload(self, stages: Stages, stage: str, cluster: str) -> None:
         """Put the file where the cluster finds it. May be repeated.
