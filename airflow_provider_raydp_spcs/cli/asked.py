@@ -27,11 +27,9 @@ def read_file(path: Path | None) -> dict[str, Any]:
     from airflow_provider_raydp_spcs.spcs import bounded_yaml
 
     try:
-        if path.stat().st_size > bounded_yaml.MAX_CHARACTERS:
-            msg = f"it has {path.stat().st_size:,} bytes; at most {bounded_yaml.MAX_CHARACTERS:,} are read"
-            raise UsageError(msg)
-        found = bounded_yaml.load(path.read_text())  # JSON is YAML
-    except (OSError, ValueError, UsageError) as error:
+        with path.open() as source:  # what is longer than may be read is not read to its end
+            found = bounded_yaml.load(source.read(bounded_yaml.MAX_CHARACTERS + 1))  # JSON is YAML
+    except (OSError, ValueError) as error:
         msg = f"the configuration {str(path)!r} cannot be read: {error}"
         raise UsageError(msg) from error
     if not isinstance(found, dict):

@@ -267,7 +267,9 @@ class Clusters:
 
     def pools(self, name: str) -> list[ComputePoolInfo]:
         """The cluster's compute pools."""
-        return [pool for pool in self.client.compute_pools.show(f"{cluster_name(name)}_") if _belongs(pool.comment, name)]
+        return [
+            pool for pool in self.client.compute_pools.show(f"{cluster_name(name)}_") if _belongs(pool.comment, name)
+        ]
 
     def take_back(self, name: str, owner: str, run: str, progress: Progress = lambda line: None) -> None:
         """Drop what was made for an owner's run, by its COMMENT, so that it works after a crash too.

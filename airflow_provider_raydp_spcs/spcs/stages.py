@@ -12,7 +12,6 @@ from airflow_provider_raydp_spcs.spcs import rows, sql
 from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
 from airflow_provider_raydp_spcs.spcs.session import Row, Session
 
-
 MAX_PARALLEL: Final = 99
 """The most threads of one PUT that Snowflake allows."""
 

@@ -136,7 +136,9 @@ def _services() -> Iterator[Call]:
 def _containers(gone: Any, container: Any) -> Iterator[Call]:
     def create(world: World, **parts: Any) -> None:
         spec: dict[str, Any] = yaml.safe_load(SPECIFICATION)
-        spec["spec"]["containers"][0] |= {key: value for key, value in parts.items() if key not in ("volumes", "endpoints")}
+        spec["spec"]["containers"][0] |= {
+            key: value for key, value in parts.items() if key not in ("volumes", "endpoints")
+        }
         spec["spec"] |= {key: parts[key] for key in ("volumes", "endpoints") if key in parts}
         world.client.services.create(Service(SERVICE, HOSTILE_POOL, ServiceSpecification.from_mapping(spec)))
 
@@ -271,8 +273,10 @@ def _others() -> Iterator[Call]:
     for method, more in (("written", {}), ("note", {"count": 3})):
         yield Call(
             f"spcs.write_ledger:WriteLedger.{method}",
-            lambda world, method=method, **given: getattr(WriteLedger(world.session, "x"), method)(**given),
-            {"run": "x", **more},
+            lambda world, method=method, more=more, **given: getattr(WriteLedger(world.session, "x"), method)(
+                **given, **more
+            ),
+            {"run": "x"},
             lambda world: (WriteLedger(world.session, "x").prepare(), world.sql("DELETE FROM RAYDP_WRITES")),
             {"run": lambda world: [row["run"] for row in world.sql("SELECT RUN FROM RAYDP_WRITES")]} if more else {},
         )
@@ -303,7 +307,7 @@ def _leases() -> Iterator[Call]:
         "spcs.leases:Leases.acquire",
         lambda world, **given: leases(world).acquire(**given),
         {"cluster": "HOSTILE", "holder": "y", "owner": "o", "run": "r", "seconds": 60},
-        held, {name: column(name) for name in ("holder", "owner", "run")},
+        held, {name: column(name) for name in ("holder", "owner", "run")}, is_data=True,
     )  # fmt: skip
     for method, harmless in (
         ("renew", {"cluster": "HOSTILE", "holder": "x", "seconds": 60}),
@@ -316,6 +320,7 @@ def _leases() -> Iterator[Call]:
             lambda world, method=method, **given: getattr(leases(world), method)(**given),
             harmless,
             held,
+            is_data=True,
         )
 
 
@@ -343,5 +348,8 @@ def _tables() -> Iterator[Call]:
                 world, **{key: value for key, value in fixed.items() if key == "where"}, **given
             ),
             {"name": "HOSTILE", "run": "x", **{key: value for key, value in more.items() if key != "where"}},
-            lambda world: (WriteLedger(world.session, "x").prepare(), WriteLedger(world.session, sql.table("HOSTILE")).prepare()),
+            lambda world: (
+                WriteLedger(world.session, "x").prepare(),
+                WriteLedger(world.session, sql.table("HOSTILE")).prepare(),
+            ),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -21,6 +21,10 @@ _VALUES = {
     TokenType.VAR: "name",
 }
 
+Form = tuple[str, ...]
+EXPLAINS: Form = ("SELECT", "name", "(", ")", "AS", "name")
+"""After a refusal the package asks for the role, to say which GRANT helps."""
+
 
 class Sent:
     """What was sent while :func:`recording`: the texts as they went over the wire."""
@@ -28,19 +32,25 @@ class Sent:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    @property
-    def forms(self) -> list[tuple[str, ...]]:
+    def forms(self, given: Collection[str] = ()) -> list[Form]:
         """Each statement as its words, with what names and values hold left out.
 
+        :param given: words that are names here, although SQL has some of its own that are written so.
         :raises AssertionError: what was meant as one statement is read as several, or as a chain of them.
         """
         found = []
         for text in self.texts:
             assert len(statements(text, 0)) == 1, f"several statements: {text[:500]!r}"
             assert pipe(text) is None, f"a chain of statements: {text[:500]!r}"
-            tokens = Cursor(text).tokens
-            found.append(tuple(_VALUES.get(token.token_type) or token.text.upper() for token in tokens))
-        return found
+            words: list[str] = []
+            for token in Cursor(text).tokens:
+                word = "name" if token.text in given else _VALUES.get(token.token_type) or token.text.upper()
+                if word == "name" and words[-2:] == ["name", "."]:
+                    del words[-1]  # a name may have parts
+                else:
+                    words.append(word)
+            found.append(tuple(words))
+        return [form for form in found if form != EXPLAINS]
 
     @property
     def names(self) -> list[list[str]]:

@@ -82,5 +82,3 @@ def _of_command(command: Any, words: list[str]) -> Iterator[str]:
     else:
         for each in command.params:
             yield f"cli:{'*' if each.name in _COMMON else ' '.join(words)}({each.name})"
-
-

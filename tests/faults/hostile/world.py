@@ -36,9 +36,7 @@ class World:
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.environment, self.folder = environment, folder
-        self.connection = connect(
-            environment, session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json"}
-        )
+        self.connection = connect(environment, session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json"})
         self.session = ConnectorSession(self.connection)
         self.client = SpcsClient(self.session)
         self.clusters = Clusters(self.client)
@@ -71,8 +69,31 @@ class World:
 
     def objects(self) -> set[str]:
         """Names of everything that a statement could make or drop."""
-        kinds = ("TABLES", "STAGES", "SERVICES", "COMPUTE POOLS", "STREAMLITS", "SECRETS", "IMAGE REPOSITORIES", "DATABASES")
+        kinds = (
+            "TABLES",
+            "STAGES",
+            "SERVICES",
+            "COMPUTE POOLS",
+            "STREAMLITS",
+            "SECRETS",
+            "IMAGE REPOSITORIES",
+            "DATABASES",
+        )
         return {f"{kind} {row['name']}" for kind in kinds for row in self.sql(f"SHOW {kind}")}
+
+    def clean(self) -> None:
+        """Take away what was made on purpose: things that are called ``HOSTILE…``, leases, and files beside the canary."""
+        for row in self.sql("SHOW SERVICES LIKE 'HOSTILE%'"):
+            self.sql(f"DROP SERVICE IF EXISTS {row['name']} FORCE")
+        until(lambda: not self.sql("SHOW SERVICES LIKE 'HOSTILE%'"))
+        for row in self.sql("SHOW COMPUTE POOLS LIKE 'HOSTILE%'"):
+            if row["name"] != HOSTILE_POOL:
+                self.sql(f"DROP COMPUTE POOL {row['name']}")
+        for row in self.sql("SHOW STREAMLITS LIKE 'HOSTILE%'"):
+            self.sql(f"DROP STREAMLIT {row['name']}")
+        for place in ("@RAYDPLOGS", "@RAYDP_ARTIFACTS/HOSTILE", "@HOSTILE_STAGE"):
+            self.sql(f"REMOVE {place}")
+        self.sql("DELETE FROM RAYDP_LEASES")
 
     def sql(self, statement: str, *values: object) -> list[dict[str, Any]]:
         return self.session.execute(statement, values)
@@ -93,6 +114,8 @@ class Call:
     :param harmless: arguments with which it does what it should.
     :param act: does it.
     :param reset: makes ready for the next one; its statements do not count.
+    :param is_data: what is sent depends on what is found, such as a lease: fewer statements than meant may do, and a rollback.
+    :param is_slow: so that one value in each parameter is enough.
     :param arrived: parameter → what is found where its value was meant to arrive.
     """
 
@@ -101,6 +124,8 @@ class Call:
     harmless: Mapping[str, Any]
     reset: Callable[[World], Any] = lambda world: None
     arrived: Mapping[str, Callable[[World], Any]] = field(default_factory=dict)
+    is_data: bool = False
+    is_slow: bool = False
 
     @property
     def parameters(self) -> list[str]:
