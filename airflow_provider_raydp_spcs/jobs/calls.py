@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from airflow_provider_raydp_spcs.jobs.errors import JobInputError
+from airflow_provider_raydp_spcs.jobs.errors import JobInputError, RayJobsError
 from airflow_provider_raydp_spcs.jobs.replies import check
 from airflow_provider_raydp_spcs.jobs.submission import JobInfo, JobRequest, LogPiece
 
@@ -32,10 +32,18 @@ class Call(Generic[T]):
     def result(self, reply: httpx.Response, address: str) -> T:
         """What the answer says.
 
-        :raises RayJobsError: a refusal.
+        :raises RayJobsError: a refusal, or an answer that is not of the kind that was asked for.
         """
-        check(reply.status_code, reply.text, f"{self.method} {address}{self.path}")
-        return self.read(reply.json())
+        what = f"{self.method} {address}{self.path}"
+        check(reply.status_code, reply.text, what)
+        try:
+            return self.read(reply.json())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            msg = (
+                f"{what}: this is no answer of Ray's or of the head's ({type(error).__name__}: {error}): {reply.text[:200]!r}. Is "
+                "something else at this address?"
+            )
+            raise RayJobsError(msg) from error
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def test_no_other_statement_than_the_one_meant(attacked: Suite, world: World, fa
         for number, (call, parameter) in enumerate(rounds(calls, total)):
             trials.attempt(call, parameter, random.Random(f"{one.chance.random()} {number}"))
         world.clean()
-        assert trials.wrong == []
+        assert not trials.wrong, "\n".join(trials.wrong)
         assert world.canary() == canaries, "what nobody named was touched"
         one.struck(trials.tried)
         one.seen(

@@ -127,12 +127,10 @@ def connection_of(
         login["password"] = f"{user.pat[:-9]}wrongtail" if wrong else user.pat
         extra["authenticator"] = "PROGRAMMATIC_ACCESS_TOKEN"
     else:
-        extra |= {"authenticator": "OAUTH", "token": "wrong-" + user.pat if wrong else service_token(folder)}
+        # A container's token is its service's own user's and role's.
+        extra |= {"authenticator": "OAUTH", "token": f"wrong-{user.pat}" if wrong else (folder / "token").read_text()}
+        del extra["role"], login["login"]
     return login
-
-
-def service_token(folder: Path) -> str:
-    return (folder / "token").read_text()
 
 
 def secrets_of(kind: str, user: User, folder: Path) -> dict[str, str]:
@@ -141,7 +139,7 @@ def secrets_of(kind: str, user: User, folder: Path) -> dict[str, str]:
         "private key in a file": {"private key": user.pem},
         "private key in the connection": {"private key": user.pem},
         "access token (PAT)": {"PAT": user.pat, "wrong PAT": f"{user.pat[:-9]}wrongtail"},
-        "OAuth token": {"OAuth token": (folder / "token").read_text() if (folder / "token").exists() else ""},
+        "OAuth token": {"OAuth token": (folder / "token").read_text(), "wrong token": f"wrong-{user.pat}"},
     }[kind]
 
 
@@ -176,9 +174,8 @@ def run_everything(traces: Traces, application: Path) -> None:
         traces.rendered.append({name: getattr(task, name) for name in task.template_fields})
         try:
             traces.airflow.xcoms[task.task_id, "return_value"] = task.execute(traces.airflow.context(task.task_id))
-        except (SpcsError, RayJobsError) as error:
+        except RayJobsError as error:  # a light head runs no jobs
             traces.errors.append(f"{error!r} {error.__cause__!r}")
-            assert task.task_id == "job", error
     with SpcsHook() as hook:
         token = tokens_of(hook).current()
         traces.errors.append(repr(token))
@@ -228,6 +225,7 @@ def test_no_secret_is_left_anywhere(
             )
             run_everything(traces, application)
         found = everywhere(secretive, {**secrets_of(kind, user, own), **traces.tokens}, traces, own)
+        secretive.sql("REMOVE @RAYDP_ARTIFACTS/SECRETIVE")  # what is submitted stays, for a job that is tried again
         one.row.leaked += [str(each) for each in found.found]
         one.struck(found.places)
         one.seen(

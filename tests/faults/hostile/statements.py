@@ -32,10 +32,10 @@ class Sent:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def forms(self, given: Collection[str] = ()) -> list[Form]:
+    @property
+    def forms(self) -> list[Form]:
         """Each statement as its words, with what names and values hold left out.
 
-        :param given: words that are names here, although SQL has some of its own that are written so.
         :raises AssertionError: what was meant as one statement is read as several, or as a chain of them.
         """
         found = []
@@ -44,7 +44,7 @@ class Sent:
             assert pipe(text) is None, f"a chain of statements: {text[:500]!r}"
             words: list[str] = []
             for token in Cursor(text).tokens:
-                word = "name" if token.text in given else _VALUES.get(token.token_type) or token.text.upper()
+                word = _VALUES.get(token.token_type) or token.text.upper()
                 if word == "name" and words[-2:] == ["name", "."]:
                     del words[-1]  # a name may have parts
                 else:
@@ -58,6 +58,16 @@ class Sent:
         return [
             [token.text for token in Cursor(text).tokens if token.token_type is TokenType.VAR] for text in self.texts
         ]
+
+
+def is_form(form: Form, meant: Form, given: Collection[str]) -> bool:
+    """Whether a statement is of a form.
+
+    :param given: words that may stand for a name, although SQL has some of its own that are written so.
+    """
+    return len(form) == len(meant) and all(
+        word == other or (other == "name" and word in given) for word, other in zip(form, meant, strict=True)
+    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.exceptions import AirflowException
 
-from tests.faults.hostile.statements import Form, recording
+from tests.faults.hostile.statements import Form, is_form, recording
 from tests.faults.hostile.values import hostile, injected, texts_in
 from tests.faults.hostile.world import Call, World
 
@@ -45,13 +45,13 @@ class Trials:
                 failure = error
         self._dirty = call if sent.texts else None
         try:
-            forms = sent.forms({each.upper() for each in texts_in(value)})
+            forms = sent.forms
         except AssertionError as error:
             self.wrong.append(f"{where}: {error}")
             return
         if failure is not None and not is_dedicated(failure):
             self.wrong.append(f"{where}: {type(failure).__name__}: {str(failure)[:200]}")
-        elif not _are_meant(forms, meant, is_whole=failure is None, is_data=call.is_data):
+        elif not _are_meant(forms, meant, value, is_whole=failure is None, is_data=call.is_data):
             self.wrong.append(f"{where}: sent {[text[:300] for text in sent.texts]}, meant {meant}")
         elif not all(name.isascii() for names in sent.names for name in names):
             self.wrong.append(f"{where}: a name beyond ASCII in {sent.names}")
@@ -71,7 +71,7 @@ class Trials:
                 except Exception as error:
                     if not is_dedicated(error):
                         raise
-            self._meant[id(call)] = sent.forms()
+            self._meant[id(call)] = sent.forms
             self._dirty = call
         return self._meant[id(call)]
 
@@ -95,10 +95,14 @@ def is_dedicated(error: BaseException) -> bool:
     return isinstance(error, AirflowException) or any(kind.__module__.startswith(PACKAGE) for kind in kinds)
 
 
-def _are_meant(forms: list[Form], meant: list[Form], *, is_whole: bool, is_data: bool) -> bool:
+def _are_meant(forms: list[Form], meant: list[Form], value: Any, *, is_whole: bool, is_data: bool) -> bool:
+    given = {part.upper() for each in texts_in(value) for part in each.split(".")}
     if is_data:
-        return len(forms) <= len(meant) + 1 and set(forms) <= {*meant, ("ROLLBACK",)}
-    return forms == (meant if is_whole else meant[: len(forms)])
+        known = [*meant, ("ROLLBACK",)]
+        return len(forms) <= len(known) and all(any(is_form(form, each, given) for each in known) for form in forms)
+    if is_whole and len(forms) != len(meant):
+        return False
+    return len(forms) <= len(meant) and all(is_form(*both, given) for both in zip(forms, meant, strict=False))
 
 
 def _holds(found: Any, value: Any) -> bool:
