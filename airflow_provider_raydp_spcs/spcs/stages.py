@@ -68,11 +68,20 @@ class Stages:
         )
 
     def get(self, source: str, folder: Path | str, *, pattern: str | None = None) -> list[Row]:
-        """Download files into a local folder; folders of the stage are flattened."""
+        """Download files into a local folder; folders of the stage are flattened.
+
+        :raises InvalidValueError: the folder cannot be made; nothing was sent.
+        """
         target = Path(folder).absolute()
         matching = f" PATTERN = {sql.literal(pattern)}" if pattern else ""
         statement = f"GET {sql.stage_path(source)} {sql.literal(f'file://{target}/')}{matching}"
-        target.mkdir(parents=True, exist_ok=True)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = (
+                f"there can be no folder {str(target)[:500]!r} to fetch files into: {error.strerror}; name another one"
+            )
+            raise InvalidValueError(msg) from error
         return self._session.execute(statement)
 
     def get_tree(

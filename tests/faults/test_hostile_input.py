@@ -50,6 +50,7 @@ from tests.local_snowflake import local_snowflake
 
 pytestmark = pytest.mark.timeout(600)
 VALUES = 1000
+SETTLE = 15.0
 SPECIFICATIONS = ("cluster.config", "spcs.specification", "cluster.lifecycle:Clusters.blueprint")
 
 
@@ -123,7 +124,7 @@ def test_no_other_statement_than_the_one_meant(attacked: Suite, world: World, fa
             "a clear error, or the specification that was meant, which Snowflake shows with the value as it is",
         ),
     }[family]
-    with attacked.fault("Input", fault, expected) as one:
+    with attacked.fault("Input", fault, expected, settle=SETTLE) as one:
         canaries = world.canary()
         trials = Trials(world)
         for number, (call, parameter) in enumerate(rounds(calls, total)):

@@ -163,7 +163,7 @@ def token_of_a_service(secretive: Suite) -> str:
 
 def run_everything(traces: Traces, application: Path) -> None:
     """A cluster is made, a job is submitted, which a light head cannot run, its logs are exported, and all is taken down."""
-    where = {"cluster_name": "SECRETIVE"}
+    where: dict[str, Any] = {"cluster_name": "SECRETIVE"}
     tasks = (
         CreateRayDPClusterOperator(task_id="create", cluster=CLUSTER, timeout=120, **where),
         SubmitRayDPJobOperator(task_id="job", application=application, application_args=["x"], **where),

@@ -21,7 +21,7 @@ from tests.integration.containers import until
 
 CLUSTER = "HOSTILE_CLUSTER"
 FAMILY = "CPU_X64_XS"
-HEAD = {"instance_family": FAMILY, "image": "quiet:1", "memory": "1Gi", "env": {"A": "x", "B": "y"}}
+HEAD: dict[str, Any] = {"instance_family": FAMILY, "image": "quiet:1", "memory": "1Gi", "env": {"A": "x", "B": "y"}}
 
 
 def calls() -> Iterator[Call]:

@@ -156,7 +156,7 @@ def answers_to_odd_bodies(node: Node) -> Iterator[tuple[bytes, int]]:
 
 def odd_names(chance: random.Random, count: int) -> list[str]:
     """Names as a file may have, of logs that are shipped and exported."""
-    found = []
+    found: list[str] = []
     while len(found) < count:
         text = hostile(chance).replace("/", "\u2044").replace("\0", "")
         name = f"worker-{text}"[:60] + ".out"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from airflow.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException
 
 from tests.faults.hostile.statements import Form, is_form, recording
 from tests.faults.hostile.values import hostile, injected, texts_in
@@ -23,7 +23,7 @@ class Trials:
     def __init__(self, world: World) -> None:
         self._world = world
         self._meant: dict[int, list[Form]] = {}
-        self._dirty: Call | None = None
+        self._ready: Call | None = None
         self.refused = self.refused_by_snowflake = self.done = self.arrived = 0
         self.wrong: list[str] = []
 
@@ -43,7 +43,8 @@ class Trials:
                 call.run(self._world, **{parameter: value})
             except Exception as error:
                 failure = error
-        self._dirty = call if sent.texts else None
+        if sent.texts:
+            self._ready = None
         try:
             forms = sent.forms
         except AssertionError as error:
@@ -72,13 +73,13 @@ class Trials:
                     if not is_dedicated(error):
                         raise
             self._meant[id(call)] = sent.forms
-            self._dirty = call
+            self._ready = None
         return self._meant[id(call)]
 
     def _reset(self, call: Call) -> None:
-        if self._dirty is not None:
+        if self._ready is not call:
             call.reset(self._world)
-        self._dirty = None
+        self._ready = call
 
     def _has_arrived(self, call: Call, parameter: str, value: Any, where: str) -> None:
         self.done += 1

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig
 from airflow_provider_raydp_spcs.cluster.errors import ClusterConfigError
 from airflow_provider_raydp_spcs.cluster.naming import cluster_name, pool_name, service_name
+from airflow_provider_raydp_spcs.cluster.target import Target
 from airflow_provider_raydp_spcs.spcs import sql, table_loads
 from airflow_provider_raydp_spcs.spcs.errors import InvalidIdentifierError, InvalidValueError
 from airflow_provider_raydp_spcs.spcs.leases import Leases
@@ -111,3 +112,17 @@ def test_a_download_that_is_refused_makes_no_folder(tmp_path: Path) -> None:
     with pytest.raises(InvalidIdentifierError):
         Stages(Recorder()).get("@S/../x", tmp_path / "made")
     assert not (tmp_path / "made").exists()
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    session = Recorder()
+    (tmp_path / "file").write_text("x")
+    for folder in (tmp_path / "file" / "below", tmp_path / ("x" * 300)):
+        with pytest.raises(InvalidValueError, match="there can be no folder"):
+            Stages(session).get("@S/x", folder)
+    assert session.sql == []
+
+
+def test_a_target_that_is_none_is_told() -> None:
+    with pytest.raises(ClusterConfigError, match="allowed are ready, suspended, gone"):
+        Target("{{ x }}")
