@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import psutil
 import pytest
+from snowflake.connector.errors import Error as ConnectorError
 
 from airflow_provider_raydp_spcs.cli.demo.connection import connect
 from airflow_provider_raydp_spcs.hooks.ray_jobs import tokens_of
@@ -35,6 +36,7 @@ from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.faults.report import Report
 from tests.faults.secrets_search import SecretsSearch
 from tests.faults.suite import COUNTED, Suite
+from tests.integration.containers import until
 from tests.integration.light import make_images
 from tests.local_snowflake import local_snowflake
 from tests.unit.airflow.fakes import Airflow
@@ -123,13 +125,9 @@ def connection_of(
         extra["private_key_file"] = str(file)
     elif kind == "private key in the connection":
         extra["private_key_content"] = base64.b64encode(key.pem.encode()).decode()
-    elif kind == "access token (PAT)":
+    else:
         login["password"] = f"{user.pat[:-9]}wrongtail" if wrong else user.pat
         extra["authenticator"] = "PROGRAMMATIC_ACCESS_TOKEN"
-    else:
-        # A container's token is its service's own user's and role's.
-        extra |= {"authenticator": "OAUTH", "token": f"wrong-{user.pat}" if wrong else (folder / "token").read_text()}
-        del extra["role"], login["login"]
     return login
 
 
@@ -144,8 +142,8 @@ def secrets_of(kind: str, user: User, folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def token_of_a_service(secretive: Suite) -> str:
-    """What the platform gives a container; a driver signs in with it."""
+def token_of_a_service(secretive: Suite) -> Path:
+    """The file that the platform gives a container; a driver signs in with what is in it, which is renewed now and then."""
     with connect(secretive.environment) as connection:
         session = ConnectorSession(connection)
         image = "/raydp_sis_db/raydp_sis_core_schema/raydp_sis_image_repo/raydp_head:1"
@@ -154,11 +152,10 @@ def token_of_a_service(secretive: Suite) -> str:
             f"CREATE SERVICE TOKENS IN COMPUTE POOL TOKENS FROM SPECIFICATION $$spec: {{containers: [{{name: m, image: {image}, "
             "sessionTokenConfig: {path: /mnt/t}}]}$$"
         )
-    deadline = time.monotonic() + 60
-    while not (files := list(Paths(secretive.home).scratch.rglob("token"))):
-        assert time.monotonic() < deadline, "no token came"
-        time.sleep(0.2)
-    return files[0].read_text()
+        shown = "SHOW SERVICE CONTAINERS IN SERVICE TOKENS"
+        until(lambda: [row["status"] for row in session.execute(shown)] == ["READY"])
+    (file,) = until(lambda: list(Paths(secretive.home).scratch.rglob("token")))
+    return Path(file)
 
 
 def run_everything(traces: Traces, application: Path) -> None:
@@ -198,14 +195,32 @@ def sign_in_badly(traces: Traces) -> None:
     traces.errors.append(f"{caught.value!r} {caught.value.__cause__!r}")
 
 
+def sign_in_as_a_driver(traces: Traces, wrong: str) -> None:
+    """With the token that a container has, as jobs do; Airflow's connections know no such token."""
+    from airflow_provider_raydp_spcs.runtime import connection
+
+    with connection(session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "json"}) as snowflake:
+        session: Any = ConnectorSession(snowflake)
+        traces.errors.append(repr(snowflake))
+        rest: Any = snowflake.rest
+        traces.tokens |= {"session token": rest.token, "master token": rest.master_token}
+        for statement in ("SELECT * FROM NOWHERE", "SELECT ("):
+            with pytest.raises(SpcsError) as caught:
+                session.execute(statement)
+            traces.errors.append(f"{caught.value!r} {caught.value.__cause__!r}")
+    with pytest.raises(ConnectorError) as refused:
+        connection(token=wrong)
+    traces.errors.append(f"{refused.value!r} {refused.value.__cause__!r}")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_secret_is_left_anywhere(
-    secretive: Suite, user: User, token_of_a_service: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    secretive: Suite, user: User, token_of_a_service: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path / "own"
     own.mkdir(mode=0o700)
     (own / "token").touch(mode=0o600)
-    (own / "token").write_text(token_of_a_service)
+    (own / "token").write_text(token_of_a_service.read_text())
     application = tmp_path / "app.py"
     application.write_text("print('x')")
     traces = Traces(tmp_path / "debug.log")
@@ -215,15 +230,16 @@ def test_no_secret_is_left_anywhere(
         "afterwards it is nowhere but where the user has put it",
     ) as one:
         with logging_everything(traces.log):
-            monkeypatch.setenv(
-                "AIRFLOW_CONN_SNOWFLAKE_DEFAULT",
-                json.dumps(connection_of(secretive.environment, user, kind, own, wrong=True)),
-            )
-            sign_in_badly(traces)
-            monkeypatch.setenv(
-                "AIRFLOW_CONN_SNOWFLAKE_DEFAULT", json.dumps(connection_of(secretive.environment, user, kind, own))
-            )
-            run_everything(traces, application)
+            if kind == "OAuth token":
+                for name in ("HOST", "PORT", "ACCOUNT", "DATABASE", "SCHEMA"):
+                    monkeypatch.setenv(f"SNOWFLAKE_{name}", secretive.environment[f"SNOWFLAKE_{name}"])
+                monkeypatch.setenv("RAYDP_SESSION_DIR", str(own))
+                sign_in_as_a_driver(traces, f"wrong-{user.pat}")
+            else:
+                for wrong in (True, False):
+                    login = connection_of(secretive.environment, user, kind, own, wrong=wrong)
+                    monkeypatch.setenv("AIRFLOW_CONN_SNOWFLAKE_DEFAULT", json.dumps(login))
+                    sign_in_badly(traces) if wrong else run_everything(traces, application)
         found = everywhere(secretive, {**secrets_of(kind, user, own), **traces.tokens}, traces, own)
         secretive.sql("REMOVE @RAYDP_ARTIFACTS/SECRETIVE")  # what is submitted stays, for a job that is tried again
         one.row.leaked += [str(each) for each in found.found]
