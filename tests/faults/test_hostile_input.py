@@ -195,7 +195,8 @@ def test_yaml_that_explodes(attacked: Suite, world: World, monkeypatch: pytest.M
         one.seen(f"{len(texts)} texts refused four ways each; the server grew by {grown // 2**20} MiB")
 
 
-def test_folders_are_not_left(attacked: Suite, tmp_path: Path) -> None:
+def test_folders_are_not_left(attacked: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYDP_ARTIFACTS_DIR", str(tmp_path / "stage"))
     node = Node(tmp_path, "127.0.88.1")
     try:
         with attacked.fault(
@@ -241,7 +242,7 @@ def test_names_of_logs(attacked: Suite, tmp_path: Path) -> None:
             answer = node.order("C/d/r/t/1", "names", ["good"])
             assert SECRET not in json.dumps(answer)
             exported = node.stage / "C" / "d" / "r" / "t" / "1"
-            content = sorted(path.read_text() for path in exported.rglob("*.out"))
+            content = sorted(path.read_text() for path in exported.rglob("executors/*/*"))
             lost = {f"log {number}\n" for number in range(len(names))} - set(content)
             one.row.lost += [names[int(each.split()[1])] for each in sorted(lost)]
             one.row.doubled += sorted({each for each in content if content.count(each) > 1})
