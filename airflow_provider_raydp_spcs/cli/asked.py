@@ -24,11 +24,12 @@ def read_file(path: Path | None) -> dict[str, Any]:
     """
     if path is None:
         return {}
-    import yaml
+    from airflow_provider_raydp_spcs.spcs import bounded_yaml
 
     try:
-        found = yaml.safe_load(path.read_text())  # JSON is YAML
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        with path.open() as source:  # what is longer than may be read is not read to its end
+            found = bounded_yaml.load(source.read(bounded_yaml.MAX_CHARACTERS + 1))  # JSON is YAML
+    except (OSError, ValueError) as error:
         msg = f"the configuration {str(path)!r} cannot be read: {error}"
         raise UsageError(msg) from error
     if not isinstance(found, dict):
@@ -59,8 +60,6 @@ def read_group(text: str) -> dict[str, Any]:
 
     :raises UsageError: something else, or no name.
     """
-    import yaml
-
     from airflow_provider_raydp_spcs.cluster.config import WorkerGroup
 
     known = {each.name for each in fields(WorkerGroup)}
@@ -72,13 +71,23 @@ def read_group(text: str) -> dict[str, Any]:
             msg = f"--worker-group {text!r}: {key!r} is unknown; allowed are {', '.join(sorted({*known, *ALIASES}))}"
             raise UsageError(msg)
         if dot:
-            found.setdefault(name, {})[entry] = yaml.safe_load(value) if name == "resources" else value
+            found.setdefault(name, {})[entry] = _value(value, text) if name == "resources" else value
         else:
-            found[name] = value if name in TEXTS else yaml.safe_load(value)
+            found[name] = value if name in TEXTS else _value(value, text)
     if "name" not in found:
         msg = f"--worker-group {text!r} has no name; write name=gpu,family=GPU_NV_S,count=1"
         raise UsageError(msg)
     return found
+
+
+def _value(text: str, group: str) -> Any:
+    from airflow_provider_raydp_spcs.spcs import bounded_yaml
+
+    try:
+        return bounded_yaml.load(text)
+    except bounded_yaml.BoundedYamlError as error:
+        msg = f"--worker-group {group[:200]!r}: {text[:100]!r} cannot be read: {error}"
+        raise UsageError(msg) from error
 
 
 def merge_groups(groups: Sequence[Mapping[str, Any]], given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import typer
 from airflow_provider_raydp_spcs.cli.completion import complete_connections
 from airflow_provider_raydp_spcs.cli.exit_codes import NotConnectedError
 from airflow_provider_raydp_spcs.cli.output import Format, Output
+from airflow_provider_raydp_spcs.spcs import sql
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
@@ -66,9 +67,12 @@ class Scope:
 
     @property
     def overrides(self) -> dict[str, str]:
-        """What was given, as the connector names it."""
+        """What was given, as the connector names it.
+
+        :raises InvalidValueError: a name cannot be sent.
+        """
         named = {"database": self.database, "schema": self.schema, "role": self.role, "warehouse": self.warehouse}
-        return {name: value for name, value in named.items() if value is not None}
+        return {name: sql.text(value) for name, value in named.items() if value is not None}
 
     def open(self) -> contextlib.AbstractContextManager[Snowflake]:
         """See :func:`open_snowflake`."""

@@ -30,6 +30,8 @@ MAX_LIMIT_SECONDS: Final = 31_536_000
 """Shortest and longest life and idleness that may be asked for; the longest is a year."""
 WARM_IDLE_SECONDS: Final = 600
 IDLE_ACTIONS: Final = ("suspend", "drop")
+_NO_VALUE: Final = re.compile("[\0\ud800-\udfff]")
+"""What no process can have in its environment."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -55,12 +57,14 @@ class NodeConfig:
         for name, value in self.env.items():
             if (
                 not isinstance(value, str)
+                or _NO_VALUE.search(value)
                 or not _VARIABLE.fullmatch(str(name))
                 or name.startswith(("RAYDP_", "SNOWFLAKE_", "SPCS_"))
             ):
                 msg = (
-                    f"env {name!r}: {value!r} is not allowed; values are texts, names are letters, digits and '_', and must "
-                    "not start with RAYDP_, SNOWFLAKE_ or SPCS_, which the cluster and the platform set"
+                    f"env {str(name)[:200]!r}: {str(value)[:200]!r} is not allowed; values are texts without NUL characters and "
+                    "halves of surrogate pairs, names are letters, digits and '_', and must not start with RAYDP_, SNOWFLAKE_ or "
+                    "SPCS_, which the cluster and the platform set"
                 )
                 raise ClusterConfigError(msg)
 

@@ -19,6 +19,7 @@ from airflow_provider_raydp_spcs.cluster.log_places import (
     driver_names,
     safe_part,
 )
+from airflow_provider_raydp_spcs.cluster.naming import cluster_name
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def fetch_shipped(
     :param scratch: a folder for the pieces.
     :param folder: where the run's logs come together.
     """
-    place = f"{LIVE}/{cluster.upper()}/"
+    place = f"{LIVE}/{cluster_name(cluster)}/"
     parts = [file.path.partition(place)[2].split("/") for file in client.stages.files(f"@{stage}/{place}")]
     boots = {boot for part in parts if len(part) == 2 and (boot := Boot.read(part[0])) is not None}
     there: set[str] = set()

@@ -34,13 +34,13 @@ def take(client: SpcsClient, cluster: str, holder: str, owner: str, run: str, se
     :raises LeaseTableMissingError: sql/step1_user_setup.sql was not run.
     :raises ClusterClosingError: the deletion goes on for too long.
     """
-    client.leases.acquire(cluster.upper(), holder, owner=owner, run=run, seconds=seconds, wait_seconds=WAIT_SECONDS)
+    client.leases.acquire(cluster, holder, owner=owner, run=run, seconds=seconds, wait_seconds=WAIT_SECONDS)
     progress(f"{holder} holds a lease of cluster {cluster.upper()} for {seconds} s")
 
 
 def keeps_as_last(client: SpcsClient, cluster: str, holder: str, progress: Progress) -> bool:
     """Give a lease back where somebody else holds one; answer whether it was kept, for nobody does."""
-    kept = client.leases.release(cluster.upper(), holder, unless_last=True)
+    kept = client.leases.release(cluster, holder, unless_last=True)
     if kept:
         progress(f"nobody else uses cluster {cluster.upper()}; it is kept for a while, should somebody come")
     return kept
@@ -48,7 +48,7 @@ def keeps_as_last(client: SpcsClient, cluster: str, holder: str, progress: Progr
 
 def is_joined(client: SpcsClient, cluster: str, holder: str) -> bool:
     """Whether somebody else holds a lease."""
-    return any(lease.holder != holder for lease in client.leases.live(cluster.upper()))
+    return any(lease.holder != holder for lease in client.leases.live(cluster))
 
 
 def check_unused(client: SpcsClient, cluster: str) -> None:
@@ -57,7 +57,7 @@ def check_unused(client: SpcsClient, cluster: str) -> None:
     :raises ClusterInUseError: somebody holds a lease of it.
     """
     try:
-        holders = [lease.holder for lease in client.leases.live(cluster.upper())]
+        holders = [lease.holder for lease in client.leases.live(cluster)]
     except LeaseTableMissingError:
         return
     if holders:
@@ -67,16 +67,16 @@ def check_unused(client: SpcsClient, cluster: str) -> None:
 
 def may_delete(client: SpcsClient, cluster: str, holder: str, progress: Progress) -> bool:
     """Give a lease back; answer whether nobody else holds one, so that the caller deletes the cluster."""
-    last = client.leases.release(cluster.upper(), holder)
+    last = client.leases.release(cluster, holder)
     if not last:
-        others = ", ".join(lease.holder for lease in client.leases.live(cluster.upper()))
+        others = ", ".join(lease.holder for lease in client.leases.live(cluster))
         progress(f"cluster {cluster.upper()} stays, for others use it: {others}")
     return last
 
 
 def closed(client: SpcsClient, cluster: str, holder: str) -> None:
     """The cluster is gone: others may create it anew."""
-    client.leases.closed(cluster.upper(), holder)
+    client.leases.closed(cluster, holder)
 
 
 def leave(clusters: Clusters, cluster: str, holder: str, progress: Progress) -> None:

@@ -20,7 +20,7 @@ from airflow_provider_raydp_spcs.cluster.errors import (
     ClusterNotFoundError,
     ClusterNotReadyError,
 )
-from airflow_provider_raydp_spcs.cluster.naming import service_name
+from airflow_provider_raydp_spcs.cluster.naming import cluster_name, service_name
 from airflow_provider_raydp_spcs.cluster.obstacles import Obstacles
 from airflow_provider_raydp_spcs.cluster.pool_end import drop_pool
 from airflow_provider_raydp_spcs.cluster.status import ClusterStatus, ServiceState, not_found, overdue, tell_changes
@@ -171,7 +171,7 @@ class Clusters:
 
     def find(self, name: str) -> ClusterStatus:
         """How the cluster is, without services where there is none; containers only of services that are not up."""
-        return ClusterStatus(name.upper(), tuple(self.state_of(service) for service in self.services(name)))
+        return ClusterStatus(cluster_name(name), tuple(self.state_of(service) for service in self.services(name)))
 
     def all_services(self) -> list[ServiceInfo]:
         """The services of every cluster of the schema, with one statement."""
@@ -267,7 +267,9 @@ class Clusters:
 
     def pools(self, name: str) -> list[ComputePoolInfo]:
         """The cluster's compute pools."""
-        return [pool for pool in self.client.compute_pools.show(f"{name.upper()}_") if _belongs(pool.comment, name)]
+        return [
+            pool for pool in self.client.compute_pools.show(f"{cluster_name(name)}_") if _belongs(pool.comment, name)
+        ]
 
     def take_back(self, name: str, owner: str, run: str, progress: Progress = lambda line: None) -> None:
         """Drop what was made for an owner's run, by its COMMENT, so that it works after a crash too.
@@ -319,7 +321,7 @@ class Clusters:
 
     def services(self, name: str) -> list[ServiceInfo]:
         """The cluster's services, none where there is no such cluster."""
-        found = self.client.services.show(f"{name.upper()}_", schema=".".join(self._scope()))
+        found = self.client.services.show(f"{cluster_name(name)}_", schema=".".join(self._scope()))
         return [service for service in found if _belongs(service.comment, name)]
 
     def _existing(self, name: str) -> list[ServiceInfo]:

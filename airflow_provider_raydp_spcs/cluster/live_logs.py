@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_raydp_spcs.cluster.log_places import LIVE, Boot
+from airflow_provider_raydp_spcs.cluster.naming import cluster_name
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.spcs.client import SpcsClient
@@ -38,7 +39,7 @@ def live_logs(client: SpcsClient, stage: str, cluster: str | None = None) -> lis
     :param stage: its name, without ``@``.
     :param cluster: of which cluster; None for all.
     """
-    place = f"{LIVE}/{cluster.upper()}/" if cluster else f"{LIVE}/"
+    place = f"{LIVE}/{cluster_name(cluster)}/" if cluster else f"{LIVE}/"
     found: dict[tuple[str, Boot], LiveLogs] = {}
     for file in client.stages.files(f"@{stage}/{place}"):
         parts = file.path.split("/")

@@ -32,6 +32,16 @@ def safe_part(text: str) -> str:
     return _UNSAFE.sub("_", text).strip(".") or "_"
 
 
+def free_name(text: str, taken: set[str]) -> str:
+    """A text as one part of a stage path that no other has; it is taken from now on. Odd names may differ in what a path cannot hold."""
+    safe = safe_part(text)
+    name = next(
+        each for each in (safe, *(f"{safe}.{number}" for number in range(1, len(taken) + 2))) if each not in taken
+    )
+    taken.add(name)
+    return name
+
+
 def is_run_folder(path: str) -> bool:
     """Whether this is a folder as :func:`safe_part` makes its parts, and no other place of the stage."""
     parts = path.split("/")

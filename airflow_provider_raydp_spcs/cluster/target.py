@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Never
+
+from airflow_provider_raydp_spcs.cluster.errors import ClusterConfigError
 
 READY_TIMEOUT: Final = 1200.0
 """Nodes take minutes to come (SPCS reference 1.2), and public endpoints up to five more (2.5)."""
@@ -22,3 +24,8 @@ class Target(StrEnum):
     READY = "ready"
     SUSPENDED = "suspended"
     GONE = "gone"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Never:
+        msg = f"a cluster cannot be waited for to be {str(value)[:200]!r}; allowed are {', '.join(cls)}"
+        raise ClusterConfigError(msg)

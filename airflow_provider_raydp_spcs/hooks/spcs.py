@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
 
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
+from airflow_provider_raydp_spcs.spcs import sql
 from airflow_provider_raydp_spcs.spcs.client import SpcsClient
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 
@@ -45,6 +46,7 @@ class SpcsHook(SnowflakeHook):
     def connection(self) -> SnowflakeConnection:
         """The connection.
 
+        :raises InvalidValueError: a name in the connection cannot be sent.
         :raises SpcsError: Snowflake cannot be reached or does not let us in.
         """
         import snowflake.connector.errors as connector_errors
@@ -80,6 +82,8 @@ class SpcsHook(SnowflakeHook):
 
     def _get_conn_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = dict(super()._get_conn_params())
+        for name in ("user", "database", "schema", "role", "warehouse"):
+            sql.text(str(parameters.get(name) or ""))
         parameters.setdefault("login_timeout", LOGIN_TIMEOUT)
         parameters.setdefault("network_timeout", NETWORK_TIMEOUT)
         # A task may wait for a job for longer than the four hours after which an unused session ends.

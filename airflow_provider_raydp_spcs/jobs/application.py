@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from airflow_provider_raydp_spcs.cluster.naming import cluster_name
 from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError, JobInputError
 from airflow_provider_raydp_spcs.jobs.submission import JobRequest
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.spcs.stages import Stages
 
 
+_NO_ARGUMENT: Final = re.compile("[\0\ud800-\udfff]")
 OWN: Final = "own"
 SESSIONS: Final = (OWN, "warm")
 """Whose Spark application a job uses."""
@@ -58,15 +61,16 @@ class Application:
         """Look at the file.
 
         :raises ApplicationNotFoundError: it is not there, or no Python file.
+        :raises JobInputError: an argument is a text that no process can be given.
         """
         file = Path(path)
-        if not file.is_file() or not os.access(file, os.R_OK):
-            msg = f"the application {str(path)!r} does not exist or cannot be read; give the path of a Python file that the worker can read"
+        if not _is_readable(file):
+            msg = f"the application {str(path)[:500]!r} does not exist or cannot be read; give the path of a Python file that the worker can read"
             raise ApplicationNotFoundError(msg)
         if file.suffix != ".py":
             msg = f"the application {str(path)!r} is no Python file; its name must end with .py"
             raise ApplicationNotFoundError(msg)
-        return cls(file, hashlib.sha256(file.read_bytes()).hexdigest(), tuple(map(str, arguments)))
+        return cls(file, hashlib.sha256(file.read_bytes()).hexdigest(), tuple(map(_argument, arguments)))
 
     @classmethod
     def of_call(cls, file: Path) -> Self:
@@ -74,8 +78,11 @@ class Application:
         return cls(file, hashlib.sha256(file.read_bytes()).hexdigest(), command="call")
 
     def folder(self, cluster: str) -> str:
-        """Folder on the artifacts stage: another content gets another folder, so nothing is overwritten."""
-        return f"{cluster.upper()}/applications/{self.sha256[:16]}"
+        """Folder on the artifacts stage: another content gets another folder, so nothing is overwritten.
+
+        :raises InvalidIdentifierError: no cluster can have that name.
+        """
+        return f"{cluster_name(cluster)}/applications/{self.sha256[:16]}"
 
     def upload(self, stages: Stages, stage: str, cluster: str) -> None:
         """Put the file where the cluster finds it. May be repeated.
@@ -99,3 +106,21 @@ class Application:
         words += ["--session", self.session] if self.session != OWN else []
         words += ["--job", submission_id, "--"]
         return shlex.join([*words, *self.arguments])
+
+
+def _argument(value: object) -> str:
+    text = str(value)
+    if _NO_ARGUMENT.search(text):
+        msg = (
+            f"the argument {text[:200]!r} cannot be given to a process; allowed are texts without NUL characters and without halves "
+            "of surrogate pairs"
+        )
+        raise JobInputError(msg)
+    return text
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        return file.is_file() and os.access(file, os.R_OK)
+    except (OSError, ValueError):  # no file system has such a name
+        return False

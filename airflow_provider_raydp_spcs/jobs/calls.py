@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 
+from airflow_provider_raydp_spcs.jobs.errors import JobInputError, RayJobsError
 from airflow_provider_raydp_spcs.jobs.replies import check, content
 from airflow_provider_raydp_spcs.jobs.submission import JobInfo, JobRequest, LogPiece
 
@@ -31,11 +32,19 @@ class Call(Generic[T]):
     def result(self, reply: httpx.Response, address: str) -> T:
         """What the answer says.
 
-        :raises RayJobsError: a refusal.
+        :raises RayJobsError: a refusal, or an answer that is not of the kind that was asked for.
         """
         what = f"{self.method} {address}{self.path}"
         check(reply.status_code, reply.text, what)
-        return self.read(content(reply, what))
+        found = content(reply, what)
+        try:
+            return self.read(found)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            msg = (
+                f"{what}: this is no answer of Ray's or of the head's ({type(error).__name__}: {error}): {reply.text[:200]!r}. Is "
+                "something else at this address?"
+            )
+            raise RayJobsError(msg) from error
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,17 @@ class Versions:
     spark: str | None = None
 
 
+def part(text: str, kind: str = "submission id") -> str:
+    """A text as one part of an address' path, which it cannot lead out of.
+
+    :raises JobInputError: no path can hold it.
+    """
+    if not isinstance(text, str) or not text.strip(".") or any(0xD800 <= ord(character) < 0xE000 for character in text):
+        msg = f"{str(text)[:200]!r} is no {kind}; allowed are texts other than dots, without halves of surrogate pairs"
+        raise JobInputError(msg)
+    return quote(text, safe="")
+
+
 def submit(request: JobRequest) -> Call[str]:
     """Submit a job; a second submit of one id is refused with "already exists"."""
     body = {
@@ -67,7 +87,7 @@ def submit(request: JobRequest) -> Call[str]:
 
 def info(submission_id: str) -> Call[JobInfo]:
     """A job's state."""
-    return Call("GET", f"/api/jobs/{submission_id}", JobInfo.from_json)
+    return Call("GET", f"/api/jobs/{part(submission_id)}", JobInfo.from_json)
 
 
 def jobs() -> Call[list[JobInfo]]:
@@ -79,7 +99,7 @@ def jobs() -> Call[list[JobInfo]]:
 
 def stop(submission_id: str) -> Call[bool]:
     """Ask a job to stop."""
-    return Call("POST", f"/api/jobs/{submission_id}/stop", lambda reply: bool(reply.get("stopped")))
+    return Call("POST", f"/api/jobs/{part(submission_id)}/stop", lambda reply: bool(reply.get("stopped")))
 
 
 def nodes() -> Call[list[dict[str, Any]]]:
@@ -118,12 +138,12 @@ def export_logs(order: Mapping[str, Any]) -> Call[dict[str, Any]]:
 
 def result(submission_id: str) -> Call[Any]:
     """A job's result."""
-    return Call("GET", f"/results/{submission_id}", lambda found: found, files=True)
+    return Call("GET", f"/results/{part(submission_id)}", lambda found: found, files=True)
 
 
 def prometheus(question: str, parameters: Mapping[str, str]) -> Call[Any]:
     """A question to the cluster's Prometheus, ``/api/v1/<question>``; its answer's ``data``."""
-    path = f"/prometheus/api/v1/{question}?{urlencode(parameters)}"
+    path = f"/prometheus/api/v1/{part(question, 'question')}?{urlencode(parameters)}"
     return Call("GET", path, lambda found: found["data"], files=True)
 
 

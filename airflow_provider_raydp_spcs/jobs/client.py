@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
@@ -158,7 +159,7 @@ class RayJobsClient:
 
     def logs(self, submission_id: str) -> Iterator[bytes]:
         """The driver's whole log, in pieces."""
-        return self._stream(f"{self.address.files}/logs/{submission_id}", {}, f"the log of {submission_id}")
+        return self._stream(f"{self.address.files}/logs/{calls.part(submission_id)}", {}, f"the log of {submission_id}")
 
     def export_logs(
         self, order: Mapping[str, Any], *, sleep: Callable[[float], None] = time.sleep
@@ -202,7 +203,7 @@ class RayJobsClient:
         """Address of a node and name of a log file on it, for every living node and file."""
         for node in self.nodes():
             if node["state"] == "ALIVE":
-                path = f"/api/v0/logs?node_id={node['node_id']}"
+                path = f"/api/v0/logs?{urlencode({'node_id': node['node_id']})}"
                 found = self.call(Call("GET", path, lambda reply: dict(reply["data"]["result"])))
                 for files in found.values():
                     yield from ((str(node["node_ip"]), str(file)) for file in files if not str(file).endswith("/"))

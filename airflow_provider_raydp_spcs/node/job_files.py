@@ -19,14 +19,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Mapping
+from email.message import Message
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.node import prometheus_door
@@ -44,6 +47,29 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 RESULTS: Final = "results"
 Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 _JOB: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
+
+
+NO_QUESTION: Final = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+"""What a body raises that is none of those that may be sent."""
+
+
+def body_length(headers: Message) -> int:
+    """How many bytes a request says that it has; negative where it says no number."""
+    text = headers.get("Content-Length") or "0"
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+
+
+def open_own(path: Path) -> BinaryIO:
+    """Open a file that lies here itself: a job may make links here, which could lead anywhere, and pipes, which end never.
+
+    :raises OSError: there is none.
+    """
+    source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+        source.close()
+        msg = f"{path} is no regular file"
+        raise OSError(msg)
+    return source
 
 
 def serve(
@@ -78,15 +104,15 @@ def serve(
                 self._json(200, spark_targets(ray_dir))
             elif kind == "prometheus":
                 self._prometheus()
-            elif kind == "logs" and (log := files.log(name)) is not None and log.is_file():
-                self._file(log, "text/plain; charset=utf-8")
-            elif kind == "results" and (result := files.result(name)) is not None and result.is_file():
-                self._file(result, "application/json")
+            elif kind == "logs":
+                self._file(files.log(name), "text/plain; charset=utf-8")
+            elif kind == "results":
+                self._file(files.result(name), "application/json")
             else:
-                self._json(404, {"error": f"there is nothing at {self.path[:200]}"})
+                self._nothing()
 
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
+            length = body_length(self.headers)
             answer = answers.get(self.path)
             if answer is None or not 0 <= length <= MAX_BODY_BYTES:
                 self.close_connection = True
@@ -94,7 +120,7 @@ def serve(
                 return
             try:
                 self._json(200, answer(json.loads(self.rfile.read(length))))
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except NO_QUESTION:
                 self._json(400, {"error": "this is not what may be asked; see node.job_files"})
 
         def _json(self, status: int, value: Any) -> None:
@@ -122,9 +148,20 @@ def serve(
             self.end_headers()
             self.wfile.write(text.encode())
 
-        def _file(self, path: Path, kind: str) -> None:
-            with path.open("rb") as source:
-                size = path.stat().st_size
+        def _nothing(self) -> None:
+            self._json(404, {"error": f"there is nothing at {self.path[:200]}"})
+
+        def _file(self, path: Path | None, kind: str) -> None:
+            try:
+                source = None if path is None else open_own(path)
+            except OSError:
+                source = None
+            if source is None:
+                self._nothing()
+                return
+            with source:
+                size = source.seek(0, io.SEEK_END)
+                source.seek(0)
                 self.send_response(200)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(size))
@@ -178,8 +215,8 @@ class JobFiles:
         try:
             if path is None:
                 raise FileNotFoundError
-            with path.open("rb") as source:
-                size = source.seek(0, 2)
+            with open_own(path) as source:
+                size = source.seek(0, io.SEEK_END)
                 source.seek(max(0, min(position, size)))
                 start = source.tell()
                 piece = source.read(window)

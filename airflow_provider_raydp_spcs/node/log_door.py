@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.node.job_files import NO_QUESTION, body_length
 from airflow_provider_raydp_spcs.node.log_orders import Orders
 
 PATH: Final = "/export"
@@ -23,10 +24,10 @@ def serve(address: str, orders: Orders) -> ThreadingHTTPServer:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
+            length = body_length(self.headers)
             status, answer = 400, {"error": "this is no order; see node.log_export"}
             if self.path == PATH and 0 <= length <= MAX_BODY_BYTES:
-                with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+                with contextlib.suppress(*NO_QUESTION):
                     status, answer = 200, dict(orders.answer(json.loads(self.rfile.read(length))))
             body = json.dumps(answer).encode()
             self.send_response(status)

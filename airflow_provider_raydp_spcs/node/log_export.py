@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from airflow_provider_raydp_spcs.cluster.log_places import EXECUTOR_LOGS, Boot, is_run_folder, safe_part
+from airflow_provider_raydp_spcs.cluster.log_places import EXECUTOR_LOGS, Boot, free_name, is_run_folder, safe_part
 from airflow_provider_raydp_spcs.node.log_files import PARALLEL, Copied, LogFile, copy, log_files
 
 MAX_FOLDERS: Final = 16
@@ -40,8 +40,12 @@ class NodeExport:
         missing: list[str] = []
         below = f"executors/{safe_part(self._boot.address)}"
 
-        def send(file: LogFile) -> None:
-            name = safe_part(file.path.name)
+        taken: set[str] = set()
+        wanted = log_files(self._logs, lambda name: bool(EXECUTOR_LOGS.match(name)))
+        named = [(file, free_name(file.path.name, taken)) for file in wanted]
+
+        def send(each: tuple[LogFile, str]) -> None:
+            file, name = each
             try:
                 copied = self.send(file, f"{folder}/{below}/{name}")
             except OSError as error:
@@ -51,7 +55,7 @@ class NodeExport:
 
         self._forget_old()
         with ThreadPoolExecutor(PARALLEL) as threads:
-            list(threads.map(send, log_files(self._logs, lambda name: bool(EXECUTOR_LOGS.match(name)))))
+            list(threads.map(send, named))
         return {"boot": str(self._boot), "files": sorted(files), "missing": sorted(missing)}
 
     def send(self, file: LogFile, path: str) -> Copied:

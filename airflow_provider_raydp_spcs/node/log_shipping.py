@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_raydp_spcs.cluster.log_places import LIVE, Boot, Piece, is_shipped_live
+from airflow_provider_raydp_spcs.cluster.log_places import LIVE, Boot, Piece, free_name, is_shipped_live
 from airflow_provider_raydp_spcs.node.live_clean_up import LAST_SEEN, clean_up
 from airflow_provider_raydp_spcs.node.log_files import PARALLEL, LogFile, copy, log_files, writing
 
@@ -78,6 +78,7 @@ class LogShipping:
         self._logs, self._live, self._say, self._keep, self._now = logs, stage / LIVE, say, keep, now
         self._folder = self._live / cluster.upper() / str(boot)
         self._files: dict[str, _Shipped] = {}
+        self._taken: set[str] = set()
         self._complaint = ""
         self._seen: dt.datetime | None = None
         self._stopping = threading.Event()
@@ -122,11 +123,8 @@ class LogShipping:
         """What is on the stage of a file that has grown since; None where there is nothing new."""
         name = file.path.name
         known = self._files.get(name)
-        if known is None:
-            known = self._files[name] = _Shipped(name, file.number)
-        elif known.number != file.number or file.size < known.end:
-            count = int(known.name.removeprefix(name).removeprefix(".") or 0) + 1
-            known = self._files[name] = _Shipped(f"{name}.{count}", file.number)
+        if known is None or known.number != file.number or file.size < known.end:
+            known = self._files[name] = _Shipped(free_name(name, self._taken), file.number)
         return known if file.size > known.end else None
 
     def _try(self, grown: tuple[LogFile, _Shipped]) -> str:

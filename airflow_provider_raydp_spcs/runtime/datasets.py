@@ -51,7 +51,7 @@ def read_dataset(
         fails, or ``decimal``.
     :raises TableError: a column type that has no Spark type, with a cast that helps; or the table may not be read.
     """
-    query = table_loads.select(name, columns, where)
+    query = table_loads.select(name, columns, where, is_marked=bool(params))
     with connected() as snowflake, explained(snowflake, name, ["SELECT"]), snowflake.cursor() as cursor:
         execute(cursor, query, params)
         schema = arrow_schema(cursor.description, wide_numbers)

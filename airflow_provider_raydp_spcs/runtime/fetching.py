@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_raydp_spcs.runtime.connecting import connection
 from airflow_provider_raydp_spcs.runtime.errors import TableError
 from airflow_provider_raydp_spcs.spcs.errors import translate
+from airflow_provider_raydp_spcs.spcs.sql import bound
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,12 +36,12 @@ def connected() -> SnowflakeConnection:
 def execute(cursor: SnowflakeCursor, query: str, params: Sequence[object]) -> None:
     """Run a query, its values bound.
 
-    :raises SpcsError: Snowflake refuses it.
+    :raises SpcsError: Snowflake refuses it, or the values do not fit its marks.
     """
     import snowflake.connector.errors as connector_errors
 
     try:
-        cursor.execute(query, tuple(params) or None)
+        cursor.execute(query, bound(query, params) if params else None)
     except connector_errors.Error as error:
         raise translate(error) from error
 

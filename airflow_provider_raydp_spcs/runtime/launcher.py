@@ -70,7 +70,11 @@ def _find(relative: str, sha256: str, wait_seconds: float) -> Path:
     if not folder:
         msg = "RAYDP_ARTIFACTS_DIR is not set; the cluster's nodes mount the artifacts stage there"
         raise ApplicationError(msg)
-    path = (Path(folder) / relative).resolve()
+    try:
+        path = (Path(folder) / relative).resolve()
+    except (OSError, ValueError) as error:
+        msg = f"the application {relative[:200]!r} is no file name: {error}"
+        raise ApplicationError(msg) from error
     if not path.is_relative_to(Path(folder).resolve()):
         msg = f"the application {relative!r} lies outside the artifacts stage"
         raise ApplicationError(msg)

@@ -170,7 +170,9 @@ class Load:
 
         def work() -> None:
             if self._target.mode != "append":
-                deletion = table_loads.delete(self._target.name, self._target.where)
+                deletion = table_loads.delete(
+                    self._target.name, self._target.where, is_marked=bool(self._target.params)
+                )
                 self._session.execute(deletion, self._target.params)
             self._copy(self._target.name, staged, stage)
 

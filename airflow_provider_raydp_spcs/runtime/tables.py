@@ -40,7 +40,7 @@ def read_table(
     :param wide_numbers: what whole numbers of more than 18 digits become; see :func:`read_query`.
     :raises TableError: there is no such table, or it may not be read; see :func:`read_query` too.
     """
-    query = table_loads.select(name, columns, where)
+    query = table_loads.select(name, columns, where, is_marked=bool(params))
     return _read(spark, query, params, wide_numbers, name)
 
 

@@ -106,7 +106,7 @@ class Leases:
         :raises ClusterClosingError: it is being closed, still, after that wait.
         """
         name, holder, seconds = sql.identifier(cluster, "cluster name"), _holder(holder), _seconds(seconds)
-        left = wait_seconds
+        owner, run, left = sql.text(owner), sql.text(run), wait_seconds
         while True:
             try:
                 return self._through_gate(name, lambda inside: self._take(inside, name, holder, owner, run, seconds))
@@ -253,7 +253,7 @@ def _holder(holder: str) -> str:
     if not holder or holder.startswith("#"):
         msg = f"holder is {holder!r}; it must be a text that does not start with #, such as a DAG run and task"
         raise InvalidValueError(msg)
-    return holder
+    return sql.text(holder)
 
 
 def _seconds(seconds: int) -> int:

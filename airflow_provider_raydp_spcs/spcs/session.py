@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from airflow_provider_raydp_spcs.spcs.errors import translate
+from airflow_provider_raydp_spcs.spcs.sql import bound
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.snowpark import Session as Snowpark
 
 Row = dict[str, Any]
+_MARK: Final = re.compile("%[s%]")
 
 
 class Session(Protocol):
@@ -23,6 +26,7 @@ class Session(Protocol):
 
         :param sql: one statement; ``%s`` stands for a value, a literal per cent sign is ``%%`` where params are given.
         :param params: values for the ``%s`` marks.
+        :raises InvalidValueError: the values do not fit the marks, or cannot be sent; nothing was sent.
         :raises SpcsError: Snowflake refused it or could not be reached.
         """
         ...
@@ -40,7 +44,7 @@ class ConnectorSession:
 
         with self.connection.cursor() as cursor:
             try:
-                cursor.execute(sql, tuple(params) if params else None)
+                cursor.execute(sql, bound(sql, params) if params else None)
                 names = [column.name.lower() for column in cursor.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
             except connector_errors.Error as error:
@@ -65,8 +69,9 @@ class SnowparkSession:
         try:
             with self._one_at_a_time:
                 if params:
-                    text = "?".join(part.replace("%%", "%") for part in sql.split("%s"))
-                    rows = self.session.sql(text, params=list(params)).collect()
+                    values = bound(sql, params)
+                    text = _MARK.sub(lambda mark: "?" if mark[0] == "%s" else "%", sql)
+                    rows = self.session.sql(text, params=list(values)).collect()
                 else:
                     rows = self.session.sql(sql).collect()
         # Snowpark wraps what the server refuses, and lets through that there is no server.

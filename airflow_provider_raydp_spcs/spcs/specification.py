@@ -173,13 +173,12 @@ class ServiceSpecification:
 
         :raises InvalidSpecificationError: no YAML mapping, an unknown key, or a broken rule.
         """
-        import yaml
+        from airflow_provider_raydp_spcs.spcs import bounded_yaml
 
         try:
-            whole = yaml.safe_load(text)
-        except (yaml.YAMLError, ArithmeticError, RecursionError, ValueError) as error:  # of odd escapes, of nesting
-            msg = f"the text is no YAML: {error}"
-            raise invalid(msg) from error
+            whole = bounded_yaml.load(text)
+        except bounded_yaml.BoundedYamlError as error:
+            raise invalid(str(error)) from error
         if not isinstance(whole, Mapping):
             msg = "the text must be a mapping with the key 'spec'"
             raise invalid(msg)

@@ -6,13 +6,14 @@ A name is validated or refused; a value is bound or rendered as a literal that i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from airflow_provider_raydp_spcs.spcs.errors import InvalidIdentifierError, InvalidValueError
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z", re.ASCII)
 _PART: Final = re.compile(r'"((?:[^"\0]|"")+)"|([^".]+)')
+_UNSENDABLE: Final = re.compile("[\0\ud800-\udfff]")
 MAX_IDENTIFIER: Final = 255
 MAX_DNS_LABEL: Final = 63
 
@@ -61,10 +62,13 @@ def qualified(name: str, kind: str = "name") -> str:
 def quoted(name: str, kind: str = "column") -> str:
     """A name between double quotes, as it is stored: of a column or table that Snowflake itself told, or in data.
 
-    :raises InvalidIdentifierError: empty, too long, or with a NUL character.
+    :raises InvalidIdentifierError: empty, too long, or with a character that :func:`text` refuses.
     """
-    if not isinstance(name, str) or not name or "\0" in name or len(name) > MAX_IDENTIFIER:
-        msg = f"{kind} {_shown(name)} is no Snowflake identifier: 1 to {MAX_IDENTIFIER} characters, none of them NUL"
+    if not isinstance(name, str) or not name or len(name) > MAX_IDENTIFIER or _UNSENDABLE.search(name):
+        msg = (
+            f"{kind} {_shown(name)} is no Snowflake identifier: 1 to {MAX_IDENTIFIER} characters, none of them NUL or half of "
+            "a surrogate pair"
+        )
         raise InvalidIdentifierError(msg)
     return '"' + name.replace('"', '""') + '"'
 
@@ -105,12 +109,39 @@ def _part(text: str, kind: str) -> str:
 def literal(value: str) -> str:
     r"""A string literal. Quotes and backslashes are doubled, for Snowflake reads ``\`` as an escape in ``'…'``.
 
-    :raises InvalidValueError: a NUL character, which Snowflake text cannot hold.
+    :raises InvalidValueError: see :func:`text`.
     """
-    if "\0" in value:
-        msg = f"{_shown(value)} holds a NUL character, which no Snowflake text can"
+    return "'" + text(value).replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def text(value: str) -> str:
+    """A text that arrives as it is.
+
+    :raises InvalidValueError: no text; a NUL character, or half of a surrogate pair, which no encoding of Unicode has.
+    """
+    if not isinstance(value, str) or _UNSENDABLE.search(value):
+        msg = (
+            f"{_shown(value)} cannot be sent to Snowflake; allowed are texts without NUL characters and without halves of "
+            "surrogate pairs"
+        )
         raise InvalidValueError(msg)
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+    return value
+
+
+def bound(statement: str, params: Sequence[object]) -> tuple[object, ...]:
+    """Values for the ``%s`` marks of a statement, once it is sure that they fit.
+
+    :raises InvalidValueError: as many marks as values are not there, or one is a text that :func:`text` refuses.
+    """
+    try:
+        statement % tuple("" for _ in params)
+    except (TypeError, ValueError) as error:
+        msg = (
+            f"{len(params)} values do not fit the marks of {_shown(statement)} ({error}); write %s once for each value, and %% for "
+            "a per cent sign"
+        )
+        raise InvalidValueError(msg) from error
+    return tuple(text(value) if isinstance(value, str) else value for value in params)
 
 
 def like(prefix: str) -> str:

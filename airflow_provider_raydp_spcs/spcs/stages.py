@@ -6,10 +6,14 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from airflow_provider_raydp_spcs.spcs import rows, sql
 from airflow_provider_raydp_spcs.spcs.errors import InvalidValueError
 from airflow_provider_raydp_spcs.spcs.session import Row, Session
+
+MAX_PARALLEL: Final = 99
+"""The most threads of one PUT that Snowflake allows."""
 
 
 @dataclass(frozen=True)
@@ -48,25 +52,37 @@ class Stages:
 
         :param source: local path; ``*`` and ``?`` in its last part match files.
         :param target: folder on a stage.
+        :param parallel: how many threads upload, 1 to 99.
         :returns: Snowflake's rows: source, target, sizes, status UPLOADED or SKIPPED.
-        :raises InvalidValueError: no file is there; nothing was sent.
+        :raises InvalidValueError: no file is there, or ``parallel`` is no such number; nothing was sent.
         """
+        threads = sql.count(parallel, "parallel", minimum=1, maximum=MAX_PARALLEL)
         path = Path(source).absolute()
-        if not any(path.parent.glob(path.name)):
-            msg = f"there is no file {str(path)!r} to put on {target}"
+        if not _is_there(path):
+            msg = f"there is no file {str(path)[:500]!r} to put on {target[:500]}"
             raise InvalidValueError(msg)
         uri = sql.literal(f"file://{path}")
         return self._session.execute(
-            f"PUT {uri} {sql.stage_path(target)} PARALLEL = {parallel} AUTO_COMPRESS = FALSE "
+            f"PUT {uri} {sql.stage_path(target)} PARALLEL = {threads} AUTO_COMPRESS = FALSE "
             f"OVERWRITE = {sql.boolean(overwrite)}"
         )
 
     def get(self, source: str, folder: Path | str, *, pattern: str | None = None) -> list[Row]:
-        """Download files into a local folder; folders of the stage are flattened."""
+        """Download files into a local folder; folders of the stage are flattened.
+
+        :raises InvalidValueError: the folder cannot be made; nothing was sent.
+        """
         target = Path(folder).absolute()
-        target.mkdir(parents=True, exist_ok=True)
         matching = f" PATTERN = {sql.literal(pattern)}" if pattern else ""
-        return self._session.execute(f"GET {sql.stage_path(source)} {sql.literal(f'file://{target}/')}{matching}")
+        statement = f"GET {sql.stage_path(source)} {sql.literal(f'file://{target}/')}{matching}"
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = (
+                f"there can be no folder {str(target)[:500]!r} to fetch files into: {error.strerror}; name another one"
+            )
+            raise InvalidValueError(msg) from error
+        return self._session.execute(statement)
 
     def get_tree(
         self, stage: str, files: Sequence[StageFile], folder: Path | str, progress: Callable[[int], None]
@@ -109,3 +125,11 @@ class Stages:
         """Remove the files whose path starts with the given one; answer their names."""
         matching = f" PATTERN = {sql.literal(pattern)}" if pattern else ""
         return [rows.text(row, "name") for row in self._session.execute(f"REMOVE {sql.stage_path(path)}{matching}")]
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file, or one that fits the glob in its last part."""
+    try:
+        return any(path.parent.glob(path.name))
+    except (OSError, ValueError, NotImplementedError):  # no name, or no pattern, that a file system has
+        return False

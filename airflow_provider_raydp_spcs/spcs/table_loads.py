@@ -137,20 +137,28 @@ def merge(table: str, loaded: str, assignments: Sequence[Assignment], keys: Sequ
     )
 
 
-def delete(table: str, where: str | None = None) -> str:
+def delete(table: str, where: str | None = None, *, is_marked: bool = False) -> str:
     """Delete rows, all by default; TRUNCATE would end the transaction.
 
+    :param table: rendered.
     :param where: a condition, which is the caller's SQL.
+    :param is_marked: whether values are bound to its ``%s`` marks; what names hold is no mark.
     """
-    return f"DELETE FROM {table}" + (f" WHERE {where}" if where else "")  # noqa: S608
+    return f"DELETE FROM {_unmarked(table, is_marked)}" + (f" WHERE {where}" if where else "")  # noqa: S608
 
 
-def select(table: str, columns: Sequence[str] | None, where: str | None) -> str:
+def select(table: str, columns: Sequence[str] | None, where: str | None, *, is_marked: bool = False) -> str:
     """The query of a table, or of part of it.
 
     :param columns: as a user writes them; all by default.
     :param where: a condition, which is the caller's SQL.
+    :param is_marked: see :func:`delete`.
     """
     chosen = ", ".join(map(sql.column, columns)) if columns else "*"
     condition = f" WHERE {where}" if where else ""
-    return f"SELECT {chosen} FROM {sql.table(table)}{condition}"  # noqa: S608
+    names = _unmarked(f"SELECT {chosen} FROM {sql.table(table)}", is_marked)  # noqa: S608
+    return f"{names}{condition}"
+
+
+def _unmarked(names: str, is_marked: bool) -> str:
+    return names.replace("%", "%%") if is_marked else names

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import yaml
-
 from airflow_provider_raydp_spcs.local.errors import (
     invalid_spec,
     invalid_value,
@@ -19,6 +17,7 @@ from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.services.scheduling import demand_of, lacking, unschedulable
 from airflow_provider_raydp_spcs.local.services.surroundings import Surroundings
 from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
+from airflow_provider_raydp_spcs.spcs import bounded_yaml
 from airflow_provider_raydp_spcs.spcs.errors import InvalidSpecificationError
 from airflow_provider_raydp_spcs.spcs.instance_families import instance_family
 from airflow_provider_raydp_spcs.spcs.specification import ServiceSpecification
@@ -77,7 +76,7 @@ class Admission:
 
 def _is_seeded(text: str) -> bool:
     """Whether a block volume shall begin with the contents of a snapshot."""
-    spec = yaml.safe_load(text)["spec"]
+    spec = bounded_yaml.load(text)["spec"]
     configs = [each.get("blockConfig") for each in spec.get("volumes") or spec.get("volume") or ()]
     return any(isinstance(each, dict) and each.get("initialContents") for each in configs)
 
