@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_raydp_spcs.jobs import calls
 from airflow_provider_raydp_spcs.jobs.application import Application
-from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError, JobInputError, RayJobsError
+from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError, JobInputError, RayJobsError, RayUnreachableError
 
 
 @pytest.mark.parametrize("job", ["", ".", "..", "...", "\ud800"])
@@ -25,7 +25,12 @@ def test_an_id_is_one_part_of_a_path() -> None:
     assert calls.result("raydp-1.x_2").path == "/results/raydp-1.x_2"
 
 
-@pytest.mark.parametrize("body", ["<html>", "[]", "{}", "null", '{"data": 1}'])
+def test_an_answer_that_no_head_gives_is_asked_for_again() -> None:
+    with pytest.raises(RayUnreachableError, match="cannot be read: '<html>'"):
+        calls.nodes().result(httpx.Response(200, text="<html>"), "https://x")
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", "null", '{"data": 1}'])
 def test_an_answer_of_something_else(body: str) -> None:
     with pytest.raises(RayJobsError, match="no answer of Ray's"):
         calls.nodes().result(httpx.Response(200, text=body), "https://x")
