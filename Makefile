@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
+FAULTS ?= tests/faults
 SOURCES := airflow_provider_raydp_spcs dags tests
 
 .PHONY: demo test test-live test-whole faults soak unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-executor-options bench-tables bench-warm constraints wheel clean
@@ -20,7 +21,7 @@ test-whole: $(VENV)/.installed-dev $(VENV)/.class-data  ## of `make test` those 
 	$(BIN)/pytest tests/system/whole
 
 faults: $(VENV)/.installed-dev $(VENV)/.class-data  ## breaks everything on purpose; a table of what became of it, also in bench/
-	$(BIN)/pytest tests/faults
+	$(BIN)/pytest $(FAULTS)
 
 soak: $(VENV)/.installed-dev $(VENV)/.class-data  ## two hundred DAG runs, four at once: none lost, no memory that grows
 	$(BIN)/python -m tests.faults.soak
