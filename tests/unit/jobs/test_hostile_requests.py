@@ -9,7 +9,12 @@ import pytest
 
 from airflow_provider_raydp_spcs.jobs import calls
 from airflow_provider_raydp_spcs.jobs.application import Application
-from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError, JobInputError, RayJobsError, RayUnreachableError
+from airflow_provider_raydp_spcs.jobs.errors import (
+    ApplicationNotFoundError,
+    JobInputError,
+    RayJobsError,
+    RayUnreachableError,
+)
 
 
 @pytest.mark.parametrize("job", ["", ".", "..", "...", "\ud800"])
