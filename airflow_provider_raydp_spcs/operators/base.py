@@ -81,6 +81,17 @@ class RayDPOperator(BaseOperator):
         """One line in the task's log."""
         self.log.info("%s", line)
 
+    def within(self, deadline: float | None, began: float) -> float | None:
+        """The deadline of a wait in the triggerer. Airflow's ``execution_timeout`` counts in a worker only, so it is here, too.
+
+        :param deadline: of what is waited for; None for none. Like the result in seconds since 1970.
+        :param began: when the try began.
+        """
+        if self.execution_timeout is None:
+            return deadline
+        limit = began + self.execution_timeout.total_seconds()
+        return limit if deadline is None else min(deadline, limit)
+
     def pre_execute(self, context: Context) -> None:
         """See the base class. Airflow sets all links anew at a task's end, empty ones too; :meth:`link` has set them."""
         super().pre_execute(context)

@@ -73,14 +73,15 @@ class ClusterTask(RayDPOperator):
     def execute(self, context: Context) -> Any:
         """See the class."""
         self.check()
-        deadline = time.time() + self.timeout
+        began = time.time()
+        deadline = began + self.timeout
         with self.spcs() as hook:
             if self.ask(hook, context) and self.wait:
                 if type(self).operator_extra_links:  # those that Airflow shall set at the end are fewer
                     with self._cleaning_up(hook, context):
                         self.link_pages(hook, context)
                 if self.deferrable:
-                    self._defer(deadline, self.take_back(context))
+                    self._defer(self.within(deadline, began) or deadline, self.take_back(context))
                 with self._cleaning_up(hook, context):
                     hook.clusters.wait_for(
                         self.cluster_name,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_provider_raydp_spcs.jobs.application import OWN, Application, check_session
 from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError, RayJobsError
@@ -111,12 +112,13 @@ class SubmitRayDPJobOperator(RayDPOperator):
 
     def execute(self, context: Context) -> Any:
         """See the class."""
+        began = time.time()
         check_runtime_env(self.runtime_env)
         session = check_session(self.session)
         with self.prepare(context) as found, self.spcs() as hook:
             application = replace(found, session=session)
             ray = self._ray(hook)
-            with patiently(ray.client, told=self.say) as client:
+            with patiently(ray.client, told=self.say) as client, self._stopping_in_time():
                 look_up = partial(cluster_versions, client, self.cluster_name)
                 self.check_cluster(patiently(look_up, told=self.say, diagnose=ray.diagnose))
                 ticket = self._ticket(client, ray, context)
@@ -131,7 +133,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
                     return ticket.submission_id
                 view = self._view(context, ticket.submission_id)
                 if self.deferrable and self._look(client, ray, ticket.submission_id, view).status not in TERMINAL:
-                    self._defer(ticket, view)
+                    self._defer(ticket, view, self.within(ticket.deadline, began))
                 wait_for_job(
                     client,
                     ticket.submission_id,
@@ -172,6 +174,16 @@ class SubmitRayDPJobOperator(RayDPOperator):
         self._killed = True
         if self._stop is not None:
             self._stop()
+
+    @contextmanager
+    def _stopping_in_time(self) -> Iterator[None]:
+        """Stop the job where ``execution_timeout`` passes: when Airflow calls :meth:`on_kill` then, the connection is closed."""
+        try:
+            yield
+        except AirflowTaskTimeout:
+            self.on_kill()
+            self._stop = None
+            raise
 
     def prepare(self, context: Context) -> AbstractContextManager[Application]:
         """What shall run, for as long as it takes to submit it; found or refused before anything is asked of Snowflake."""
@@ -236,7 +248,7 @@ class SubmitRayDPJobOperator(RayDPOperator):
             msg = f"job {job} is {'stopped' if is_there else 'not submitted'}, for its task was killed"
             raise RayJobsError(msg)
 
-    def _defer(self, ticket: Ticket, view: LogView) -> None:
+    def _defer(self, ticket: Ticket, view: LogView, deadline: float | None) -> None:
         from airflow_provider_raydp_spcs.triggers.ray_job import RayDPJobTrigger
 
         trigger = RayDPJobTrigger(
@@ -244,12 +256,12 @@ class SubmitRayDPJobOperator(RayDPOperator):
             ticket.submission_id,
             asdict(self.scope),
             poll_seconds(self.poll_interval, DEFERRED_POLL_SECONDS, deferred=True),
-            ticket.deadline,
+            deadline,
             log=True,
             position=view.position,
             max_log_lines=view.lines_left,
         )
-        left = None if ticket.deadline is None else timedelta(seconds=ticket.deadline - time.time()) + GRACE
+        left = None if deadline is None else timedelta(seconds=deadline - time.time()) + GRACE
         self.defer(
             trigger=trigger,
             method_name="execute_complete",

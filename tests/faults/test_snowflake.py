@@ -16,6 +16,7 @@ import pytest
 from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError
 from airflow_provider_raydp_spcs.jobs.errors import HeadGoneError
 from airflow_provider_raydp_spcs.local import daemon
+from airflow_provider_raydp_spcs.spcs import leases
 from airflow_provider_raydp_spcs.spcs.errors import (
     CapacityError,
     InsufficientPrivilegesError,
@@ -74,6 +75,12 @@ def lives(light: Light, fault: Fault, rule: Rule) -> Run:
         run.live(deferrable=fault.chance.random() < 0.5)
     fault.struck(rule.strikes)
     return run
+
+
+@pytest.fixture(autouse=True)
+def short_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deletion that dies keeps others away from its cluster for ten minutes; ours for twenty seconds."""
+    monkeypatch.setattr(leases, "CLOSING_SECONDS", 20)
 
 
 @pytest.mark.parametrize(

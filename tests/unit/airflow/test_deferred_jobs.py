@@ -107,6 +107,16 @@ async def test_without_a_deadline_airflow_is_given_none_either(submit: Any, head
     assert (deferred.trigger.serialize()[1]["deadline"], deferred.timeout) == (None, None)
 
 
+@pytest.mark.parametrize(("own", "seconds"), [(None, 30), (3600, 30), (10, 10)])
+async def test_execution_timeout_counts_in_the_triggerer_too(
+    submit: Any, head: FakeHead, airflow: Airflow, own: float | None, seconds: float
+) -> None:
+    head.will(*GOES_ON)
+    before = time.time()
+    deferred = defer(submit(timeout=own, execution_timeout=timedelta(seconds=30)), airflow.context())
+    assert before + seconds <= deferred.trigger.serialize()[1]["deadline"] <= time.time() + seconds
+
+
 async def test_the_whole_way(submit: Any, head: FakeHead, airflow: Airflow, told: Told) -> None:
     head.will(("RUNNING", "1\n"), ("RUNNING", "2\n"), ("SUCCEEDED", "3\nlast"), result={"value": [1]})
     context = airflow.context()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_provider_raydp_spcs.jobs.errors import (
     HeadGoneError,
@@ -195,6 +196,25 @@ def test_a_job_that_is_overdue_is_stopped(submit: Any, head: FakeHead, airflow: 
     with pytest.raises(JobTimeoutError, match=r"was stopped.[\s\S]*first line"):
         submit(timeout=0.2).execute(airflow.context())
     assert [job.status for job in head.jobs.values()] == ["STOPPED"]
+
+
+def test_execution_timeout_stops_the_job_while_there_is_a_connection(
+    submit: Any, head: FakeHead, airflow: Airflow
+) -> None:
+    head.will(*GOES_ON)
+
+    def overdue(line: str) -> None:
+        if line == "first line":
+            raise AirflowTaskTimeout
+
+    task = submit()
+    task.say = overdue
+    with pytest.raises(AirflowTaskTimeout):
+        task.execute(airflow.context())
+    ((name, job),) = head.jobs.items()
+    assert job.status == "STOPPED"
+    task.on_kill()  # as Airflow does, when all connections are closed
+    assert head.stops(name) == 1
 
 
 def test_a_deadline_is_that_of_the_job_and_not_of_the_try(submit: Any, head: FakeHead, airflow: Airflow) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_raydp_spcs.spcs import sql
 from airflow_provider_raydp_spcs.spcs.compute_pools import (
     ComputePool,
     ComputePoolInfo,
@@ -194,16 +195,17 @@ class FakeLeases:
 
     def acquire(self, cluster: str, holder: str, **values: Any) -> None:
         del values
-        self.there.setdefault(cluster, set()).add(holder)
+        self.there.setdefault(sql.identifier(cluster), set()).add(holder)
 
     def release(self, cluster: str, holder: str, *, unless_last: bool = False) -> bool:
+        cluster = sql.identifier(cluster)
         if unless_last and self.there.get(cluster, set()) <= {holder}:
             return bool(self.there.get(cluster))
         self.there.get(cluster, set()).discard(holder)
         return not self.there.get(cluster)
 
     def live(self, cluster: str) -> list[Lease]:
-        return [each for each in self.all() if each.cluster == cluster]
+        return [each for each in self.all() if each.cluster == sql.identifier(cluster)]
 
     def all(self) -> list[Lease]:
         now = dt.datetime.now(dt.UTC)
@@ -212,7 +214,7 @@ class FakeLeases:
 
     def closed(self, cluster: str, holder: str) -> None:
         del holder
-        self.there.pop(cluster, None)
+        self.there.pop(sql.identifier(cluster), None)
 
 
 class FakeClient:
