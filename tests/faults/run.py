@@ -35,17 +35,18 @@ class Run:
         fault: Fault,
         dag: str,
         seconds: float = 0,
-        times: int = 1,
+        times: int | None = 1,
         **conf: object,
     ) -> Run:
         """Trigger it.
 
         :param seconds: how long its job takes.
-        :param times: how often its job shall run, in the user's mind.
+        :param times: how often its job shall run, in the user's mind; None where it may be stopped before it begins.
         :param conf: what else the DAG reads.
         """
         made = cls(airflow, ray, dag, f"{dag}-{next(_numbers)}")
-        fault.expects(made.name, times)
+        if times is not None:
+            fault.expects(made.name, times)
         airflow.trigger(dag, made.name, name=made.name, seconds=seconds, **conf)
         return made
 

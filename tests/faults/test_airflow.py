@@ -141,7 +141,7 @@ def test_a_task_outlives_its_time(airflow: RealAirflow, ray: RayJobsClient, suit
     with suite.fault(
         "Airflow", f"execution_timeout of a task {mode} passes", "its job is stopped, the task fails"
     ) as fault:
-        run = Run.start(airflow, ray, fault, dag, 120)
+        run = Run.start(airflow, ray, fault, dag, 120, times=None)
         run.await_job()
         fault.struck()
         assert airflow.wait_run(dag, run.name, 120) == "failed"

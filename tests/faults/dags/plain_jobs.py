@@ -33,6 +33,6 @@ for deferred in (False, True):
             application=JOB,
             application_args=ARGUMENTS,
             deferrable=deferred,
-            execution_timeout=timedelta(seconds=12),
+            execution_timeout=timedelta(seconds=30),
             poll_interval=0.5,
         )
