@@ -26,16 +26,20 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
 @dataclass(frozen=True)
 class Part:
-    """Processes of a service whose command line holds a word."""
+    """Processes of a service whose command line holds a word.
+
+    :param program: what they run; a raylet's command line holds those of its workers.
+    """
 
     service: str
     word: str
+    program: str = ""
 
     def find(self, suite: Suite) -> list[psutil.Process]:
         found = []
         for process in of_service(suite.home, self.service):
             with suppress(psutil.Error):
-                if any(self.word in each for each in process.cmdline()):
+                if process.name().startswith(self.program) and any(self.word in each for each in process.cmdline()):
                     found.append(process)
         return found
 
@@ -49,8 +53,8 @@ class Part:
         return len(found)
 
 
-EXECUTOR = Part("FAULTS_WORKER", "DefaultWorker")
-APP_MASTER = Part("FAULTS_HEAD", "DefaultWorker")
+EXECUTOR = Part("FAULTS_WORKER", "DefaultWorker", "java")
+APP_MASTER = Part("FAULTS_HEAD", "DefaultWorker", "java")
 DRIVER = Part("FAULTS_HEAD", "count_rows.py")
 HEAD, WORKER = Part("FAULTS_HEAD", ""), Part("FAULTS_WORKER", "")
 
