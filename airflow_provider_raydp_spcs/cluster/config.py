@@ -30,8 +30,6 @@ MAX_LIMIT_SECONDS: Final = 31_536_000
 """Shortest and longest life and idleness that may be asked for; the longest is a year."""
 WARM_IDLE_SECONDS: Final = 600
 IDLE_ACTIONS: Final = ("suspend", "drop")
-_NO_VALUE: Final = re.compile("[\0\ud800-\udfff]")
-"""What no process can have in its environment."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -57,7 +55,7 @@ class NodeConfig:
         for name, value in self.env.items():
             if (
                 not isinstance(value, str)
-                or _NO_VALUE.search(value)
+                or sql.UNSENDABLE.search(value)
                 or not _VARIABLE.fullmatch(str(name))
                 or name.startswith(("RAYDP_", "SNOWFLAKE_", "SPCS_"))
             ):

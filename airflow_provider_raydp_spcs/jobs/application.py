@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from airflow_provider_raydp_spcs.cluster.naming import cluster_name
 from airflow_provider_raydp_spcs.jobs.errors import ApplicationNotFoundError, JobInputError
 from airflow_provider_raydp_spcs.jobs.submission import JobRequest
+from airflow_provider_raydp_spcs.spcs import sql
 
 if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.spcs.stages import Stages
 
 
-_NO_ARGUMENT: Final = re.compile("[\0\ud800-\udfff]")
 OWN: Final = "own"
 SESSIONS: Final = (OWN, "warm")
 """Whose Spark application a job uses."""
@@ -110,7 +109,7 @@ class Application:
 
 def _argument(value: object) -> str:
     text = str(value)
-    if _NO_ARGUMENT.search(text):
+    if sql.UNSENDABLE.search(text):
         msg = (
             f"the argument {text[:200]!r} cannot be given to a process; allowed are texts without NUL characters and without halves "
             "of surrogate pairs"

@@ -13,7 +13,8 @@ from airflow_provider_raydp_spcs.spcs.errors import InvalidIdentifierError, Inva
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z", re.ASCII)
 _PART: Final = re.compile(r'"((?:[^"\0]|"")+)"|([^".]+)')
-_UNSENDABLE: Final = re.compile("[\0\ud800-\udfff]")
+UNSENDABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""NUL characters and halves of surrogate pairs: no statement can hold them, and no environment or argument of a process."""
 MAX_IDENTIFIER: Final = 255
 MAX_DNS_LABEL: Final = 63
 
@@ -64,7 +65,7 @@ def quoted(name: str, kind: str = "column") -> str:
 
     :raises InvalidIdentifierError: empty, too long, or with a character that :func:`text` refuses.
     """
-    if not isinstance(name, str) or not name or len(name) > MAX_IDENTIFIER or _UNSENDABLE.search(name):
+    if not isinstance(name, str) or not name or len(name) > MAX_IDENTIFIER or UNSENDABLE.search(name):
         msg = (
             f"{kind} {_shown(name)} is no Snowflake identifier: 1 to {MAX_IDENTIFIER} characters, none of them NUL or half of "
             "a surrogate pair"
@@ -119,7 +120,7 @@ def text(value: str) -> str:
 
     :raises InvalidValueError: no text; a NUL character, or half of a surrogate pair, which no encoding of Unicode has.
     """
-    if not isinstance(value, str) or _UNSENDABLE.search(value):
+    if not isinstance(value, str) or UNSENDABLE.search(value):
         msg = (
             f"{_shown(value)} cannot be sent to Snowflake; allowed are texts without NUL characters and without halves of "
             "surrogate pairs"

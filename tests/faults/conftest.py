@@ -24,8 +24,7 @@ from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
 from airflow_provider_raydp_spcs.spcs.ingress import session_tokens
 from tests.faults.light_system import light, light_system  # noqa: F401 - fixtures
 from tests.faults.report import Report
-from tests.faults.suite import COUNTED, Suite
-from tests.local_snowflake import local_snowflake
+from tests.faults.suite import Suite, suite_on_its_own
 from tests.system.live.real_airflow import RealAirflow
 
 HERE = Path(__file__).parent
@@ -62,11 +61,7 @@ def temporary() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def suite(report: Report, temporary: Path) -> Iterator[Suite]:
-    home = temporary / "sf"
-    home.mkdir()
-    with local_snowflake(home=home) as environment:
-        made = Suite(environment, home, report)
-        made.sql(f"CREATE TABLE {COUNTED} (NAME TEXT)")
+    with suite_on_its_own(report, home=temporary / "sf") as made:
         yield made
 
 

@@ -11,26 +11,21 @@ import pytest
 from tests.faults.door import Door
 from tests.faults.light import Light, make_images
 from tests.faults.report import Report
-from tests.faults.suite import COUNTED, Suite
-from tests.local_snowflake import local_snowflake
+from tests.faults.suite import suite_on_its_own
 
 
 @pytest.fixture(scope="session")
 def light_system(report: Report, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Light]:
     """The system; its clients' environment is that of the fixture ``light``."""
-    home, folder = temporary / "light", tmp_path_factory.mktemp("light")
-    home.mkdir()
-    outside = dict(os.environ)
-    with local_snowflake(make_images(folder), home=home) as environment:
-        suite = Suite(environment, home, report)
-        suite.sql(f"CREATE TABLE {COUNTED} (NAME TEXT)")
+    folder, outside = tmp_path_factory.mktemp("light"), dict(os.environ)
+    with suite_on_its_own(report, make_images(folder), temporary / "light") as suite:
         (folder / "job.py").write_text("print(1)\n")
-        made = Light(suite, Door(home), folder, folder / "job.py")
+        made = Light(suite, Door(suite.home), folder, folder / "job.py")
         # Other tests' clients know another local Snowflake.
         os.environ.clear()
         os.environ.update(outside)
         yield made
-        os.environ.update(environment)
+        os.environ.update(suite.environment)
         made.close()
 
 

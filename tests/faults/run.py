@@ -50,6 +50,13 @@ class Run:
         airflow.trigger(dag, made.name, name=made.name, seconds=seconds, **conf)
         return made
 
+    @classmethod
+    def counting(cls, airflow: RealAirflow, ray: RayJobsClient, fault: Fault, times: int = 1) -> Run:
+        """One whose Spark job counts by now, for ten seconds; see :meth:`start`."""
+        made = cls.start(airflow, ray, fault, "spark_jobs", 10, times)
+        made.await_line("begins to count")
+        return made
+
     def await_job(self) -> None:
         """Wait until its job runs."""
         self.airflow.wait(lambda: JobStatus.RUNNING in self.jobs(), 90, f"no job of {self.name} runs")

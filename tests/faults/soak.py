@@ -21,8 +21,7 @@ from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGrou
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from tests.benchmarks.figures import record
 from tests.faults.report import Report
-from tests.faults.suite import COUNTED, Suite
-from tests.local_snowflake import local_snowflake
+from tests.faults.suite import suite_on_its_own
 from tests.system.live.real_airflow import FINISHED, RealAirflow
 
 RUNS = int(os.environ.get("SOAK_RUNS", "200"))
@@ -33,17 +32,14 @@ HERE = Path(__file__).parent
 
 def main() -> int:
     with ExitStack() as stack:
-        home = Path(tempfile.mkdtemp(prefix="sf-"))
-        environment = stack.enter_context(local_snowflake(home=home))
-        suite = Suite(environment, home, Report(0))
-        suite.sql(f"CREATE TABLE {COUNTED} (NAME TEXT)")
-        clusters = Clusters(client_of(stack.enter_context(connect(environment))))
+        suite = stack.enter_context(suite_on_its_own(Report(0)))
+        clusters = Clusters(client_of(stack.enter_context(connect(suite.environment))))
         before = suite.belongings()
         clusters.create(ClusterConfig("FAULTS", worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]))
         stack.callback(clusters.delete, "FAULTS")
         clusters.wait_for("FAULTS", deadline=time.time() + 180)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="af-"))
-        airflow = RealAirflow(Path(folder) / "home", {"faults": HERE / "dags"}, environment)
+        airflow = RealAirflow(Path(folder) / "home", {"faults": HERE / "dags"}, suite.environment)
         stack.callback(airflow.stop)
         airflow.start()
         sizes = {"triggerer": airflow.process("triggerer"), "local Snowflake": suite.server}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from airflow_provider_raydp_spcs.local.paths import Paths
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.faults.belongings import SCHEMA, Belongings, belongings, threads_and_connections
 from tests.faults.report import Report, Row
+from tests.local_snowflake import local_snowflake
 
 COUNTED: Final = f"{SCHEMA}.RUNS_OF_JOBS"
 """Every job of the suite leaves one row here for each time it really runs."""
@@ -57,6 +59,20 @@ class Fault:
         """Compare with how often the jobs have really run."""
         self.row.lost += [job for job, times in self._expected.items() if counted.get(job, 0) < times]
         self.row.doubled += [job for job, times in self._expected.items() if counted.get(job, 0) > times]
+
+
+@contextmanager
+def suite_on_its_own(report: Report, images: Path | None = None, home: Path | None = None) -> Iterator[Suite]:
+    """A system with a local Snowflake of its own, and the table in which its jobs are counted.
+
+    :param images: folder of image folders, instead of the shipped ones.
+    """
+    home = home or Path(tempfile.mkdtemp(prefix="sf-"))
+    home.mkdir(exist_ok=True)
+    with local_snowflake(images, home=home) as environment:
+        made = Suite(environment, home, report)
+        made.sql(f"CREATE TABLE {COUNTED} (NAME TEXT)")
+        yield made
 
 
 class Suite:

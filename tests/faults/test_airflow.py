@@ -14,12 +14,27 @@ import pytest
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import JobStatus
 from tests.faults.run import Run
-from tests.faults.suite import Suite
+from tests.faults.suite import Fault, Suite
 from tests.system.live.real_airflow import RealAirflow
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 MODES = {"worker_jobs": "in the worker", "deferred_jobs": "deferred"}
 HERE = Path(__file__).parent
+
+
+def pair(airflow: RealAirflow, ray: RayJobsClient, fault: Fault, seconds: float) -> list[Run]:
+    """A run whose task waits in the worker and one whose task is deferred; the jobs of both run by now."""
+    runs = [Run.start(airflow, ray, fault, dag, seconds) for dag in MODES]
+    for run in runs:
+        run.await_job()
+    return runs
+
+
+def succeed_once(runs: list[Run]) -> None:
+    """Wait for their good ends; each has run one job."""
+    for run in runs:
+        run.succeed(240)
+        assert run.jobs() == [JobStatus.SUCCEEDED]
 
 
 @pytest.mark.parametrize("component", ["triggerer", "scheduler", "api-server"])
@@ -30,17 +45,13 @@ def test_a_component_is_killed(airflow: RealAirflow, ray: RayJobsClient, suite: 
         f"{component} SIGKILLed, {told}and started again, beside a job in the worker and a deferred one",
         "each job runs once, and its result is there",
     ) as fault:
-        runs = [Run.start(airflow, ray, fault, dag, 8) for dag in MODES]
-        for run in runs:
-            run.await_job()
+        runs = pair(airflow, ray, fault, 8)
         time.sleep(fault.moment(0, 4))
         airflow.kill(component)
         fault.struck()
         time.sleep(fault.moment(0, 4))
         airflow.start_component(component)
-        for run in runs:
-            run.succeed(240)
-            assert run.jobs() == [JobStatus.SUCCEEDED]
+        succeed_once(runs)
         # Where the deferred task needed another try, that one's log begins anew.
         shown, tries = runs[1].log(), int(runs[1].task()["try_number"])
         lines = [*(f"{runs[1].name} line {number}" for number in range(32)), f"{runs[1].name} has ended"]
@@ -155,9 +166,7 @@ def test_the_database_is_gone(airflow: RealAirflow, ray: RayJobsClient, suite: S
         "metadata database locked for 30 s; what of Airflow ends by it is started again",
         "each job runs once, and its result is there",
     ) as fault:
-        runs = [Run.start(airflow, ray, fault, dag, 20) for dag in MODES]
-        for run in runs:
-            run.await_job()
+        runs = pair(airflow, ray, fault, 20)
         time.sleep(fault.moment(0, 5))
         database = sqlite3.connect(airflow.home / "airflow.db", timeout=60, isolation_level=None)
         database.execute("BEGIN EXCLUSIVE")
@@ -166,7 +175,5 @@ def test_the_database_is_gone(airflow: RealAirflow, ray: RayJobsClient, suite: S
         database.rollback()
         database.close()
         ended = airflow.revive()
-        for run in runs:
-            run.succeed(240)
-            assert run.jobs() == [JobStatus.SUCCEEDED]
+        succeed_once(runs)
         fault.seen("as expected" + (f"; {', '.join(ended)} had ended" if ended else ""))

@@ -78,8 +78,7 @@ def test_a_process_of_the_job_is_killed(
     expected: str,
 ) -> None:
     with suite.fault("Cluster", fault_text, expected) as fault:
-        run = Run.start(airflow, ray, fault, "spark_jobs", 10, times)
-        run.await_line("begins to count")
+        run = Run.counting(airflow, ray, fault, times)
         airflow.wait(lambda: bool(part.find(suite)), 60, "there is nothing to kill")
         time.sleep(fault.moment(0, 6))
         fault.struck(bool(part.kill(suite)))
@@ -94,8 +93,7 @@ def test_a_worker_is_killed(airflow: RealAirflow, ray: RayJobsClient, suite: Sui
         "worker node SIGKILLed under its executor",
         "Snowflake starts it again; the job goes on there, its rows are right",
     ) as fault:
-        run = Run.start(airflow, ray, fault, "spark_jobs", 10)
-        run.await_line("begins to count")
+        run = Run.counting(airflow, ray, fault)
         time.sleep(fault.moment(0, 10))
         fault.struck(bool(WORKER.kill(suite)))
         run.succeed(300)
@@ -111,8 +109,7 @@ def test_the_head_is_killed(
         "head SIGKILLed: Ray forgets its jobs, for nothing keeps its state",
         "the try fails and says that the job is lost; the next one waits for the head and runs a new job to its end",
     ) as fault:
-        run = Run.start(airflow, ray, fault, "spark_jobs", 10, times=2)
-        run.await_line("begins to count")
+        run = Run.counting(airflow, ray, fault, 2)
         time.sleep(fault.moment(0, 6))
         fault.struck(bool(HEAD.kill(suite)))
         run.succeed(300)
@@ -145,8 +142,7 @@ def test_a_worker_is_cut_off(airflow: RealAirflow, ray: RayJobsClient, suite: Su
         "network of the worker cut for 25 s, longer than Ray's patience",
         "Ray gives the node up, and it comes back as a new one; the job goes on there, or a retry does",
     ) as fault:
-        run = Run.start(airflow, ray, fault, "spark_jobs", 10, times=1)
-        run.await_line("begins to count")
+        run = Run.counting(airflow, ray, fault)
         time.sleep(fault.moment(0, 8))
         addresses = {process.environ()["SPCS_INSTANCE_ADDRESS"] for process in WORKER.find(suite)}
         with cut_off(addresses):

@@ -7,7 +7,6 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -45,8 +44,7 @@ from tests.faults.hostile.trial import Trials
 from tests.faults.hostile.values import hostile
 from tests.faults.hostile.world import IMAGE, Call, World, make_images
 from tests.faults.report import Report
-from tests.faults.suite import COUNTED, Suite
-from tests.local_snowflake import local_snowflake
+from tests.faults.suite import Suite, suite_on_its_own
 
 pytestmark = pytest.mark.timeout(600)
 VALUES = 1000
@@ -57,10 +55,7 @@ SPECIFICATIONS = ("cluster.config", "spcs.specification", "cluster.lifecycle:Clu
 @pytest.fixture(scope="module")
 def attacked(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """A light system of this module's own: what is tried here would be in the way of clusters."""
-    home = Path(tempfile.mkdtemp(prefix="sf-"))
-    with local_snowflake(make_images(tmp_path_factory.mktemp("images")), home=home) as environment:
-        made = Suite(environment, home, report)
-        made.sql(f"CREATE TABLE {COUNTED} (NAME TEXT)")
+    with suite_on_its_own(report, make_images(tmp_path_factory.mktemp("images"))) as made:
         yield made
 
 

@@ -25,8 +25,7 @@ def test_a_workers_instance_is_recreated(
         "node maintenance: the worker's instance is recreated under its executor",
         "the job goes on there, or a retry does; its rows are right",
     ) as fault:
-        run = Run.start(airflow, ray, fault, "spark_jobs", 10)
-        run.await_line("begins to count")
+        run = Run.counting(airflow, ray, fault)
         time.sleep(fault.moment(0, 8))
         clusters.client.services.suspend(f"{cluster}_WORKER")
         clusters.client.services.resume(f"{cluster}_WORKER")
@@ -44,8 +43,7 @@ def test_the_heads_service_is_upgraded_under_a_job(
         "service upgraded under a job: the head gets another specification",
         "the try fails and says that the job is lost; the next one waits for the head and runs a new job to its end",
     ) as fault:
-        run = Run.start(airflow, ray, fault, "spark_jobs", 10, times=2)
-        run.await_line("begins to count")
+        run = Run.counting(airflow, ray, fault, 2)
         time.sleep(fault.moment(0, 6))
         config = ClusterConfig(
             cluster, head=HeadConfig(env={"UPGRADED": "yes"}), worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]

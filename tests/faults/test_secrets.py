@@ -35,10 +35,9 @@ from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.faults.report import Report
 from tests.faults.secrets_search import SecretsSearch
-from tests.faults.suite import COUNTED, Suite
+from tests.faults.suite import Suite, suite_on_its_own
 from tests.integration.containers import until
 from tests.integration.light import make_images
-from tests.local_snowflake import local_snowflake
 from tests.unit.airflow.fakes import Airflow
 from tests.users import PASSWORD, User, make_user
 
@@ -57,10 +56,7 @@ CLUSTER: Final = {"head": SMALL, "worker_groups": [{**SMALL, "name": "worker", "
 @pytest.fixture(scope="module")
 def secretive(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """A system whose clusters are light, with a user who has every kind of credential."""
-    home = Path(tempfile.mkdtemp(prefix="sf-"))
-    with local_snowflake(make_images(tmp_path_factory.mktemp("images")), home=home) as environment:
-        made = Suite(environment, home, report)
-        made.sql(f"CREATE TABLE {COUNTED} (NAME TEXT)")
+    with suite_on_its_own(report, make_images(tmp_path_factory.mktemp("images"))) as made:
         yield made
 
 
