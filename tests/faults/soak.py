@@ -34,11 +34,11 @@ def main() -> int:
     with ExitStack() as stack:
         suite = stack.enter_context(suite_on_its_own(Report(0)))
         clusters = Clusters(client_of(stack.enter_context(connect(suite.environment))))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="af-"))
         before = suite.belongings()
         clusters.create(ClusterConfig("FAULTS", worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]))
         stack.callback(clusters.delete, "FAULTS")
         clusters.wait_for("FAULTS", deadline=time.time() + 180)
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="af-"))
         airflow = RealAirflow(Path(folder) / "home", {"faults": HERE / "dags"}, suite.environment)
         stack.callback(airflow.stop)
         airflow.start()
