@@ -15,6 +15,7 @@ import ray
 
 from airflow_provider_raydp_spcs.runtime import held
 from airflow_provider_raydp_spcs.runtime.exchange_streams import in_turn
+from airflow_provider_raydp_spcs.runtime.executors import await_executor
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -34,6 +35,7 @@ class Partitions:
         self._schema = to_arrow_schema(frame.schema)
         self._writer = self._jvm.org.apache.spark.sql.raydp.ObjectStoreWriter
         self._have_agent()
+        await_executor(frame.sparkSession)  # RayDP gives each partition to one of those that are there
         level = self._context._getJavaStorageLevel(StorageLevel.MEMORY_AND_DISK)
         self._info = self._writer.prepareRecoverableRDD(frame._jdf, level)
 

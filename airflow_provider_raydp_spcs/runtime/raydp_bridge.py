@@ -14,6 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_raydp_spcs.runtime.executors import await_executor
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -21,6 +23,8 @@ _RAYDP: Final = "raydp"
 _MASTER_RESOURCES: Final = ("spark.ray.raydp_spark_master.resource.", "spark.ray.raydp_spark_master.actor.resource.")
 _NEED_MASTER: Final = ("_convert_by_udf", "get_raydp_master_owner")
 """Functions of ``raydp.spark`` after which RayDP's master actor is looked for by its name."""
+_NEED_EXECUTOR: Final = ("from_spark_recoverable",)
+"""Functions of ``raydp.spark`` that give each partition to one of the executors that are there."""
 
 
 class RaydpBridge:
@@ -68,6 +72,10 @@ class RaydpBridge:
             actor = RayDPSparkMaster.options(name=name, num_cpus=cpus, memory=memory, resources=resources)
             self._master = actor.remote(self._configs)
         return self._master
+
+    def await_executor(self) -> None:
+        """The session's first executor is there when this returns; RayDP's own sessions never lack it."""
+        await_executor(self._spark)
 
     def make_driver_agent(self) -> None:
         """What executors ask to cache a partition again that was lost on its way to Ray."""
@@ -123,18 +131,21 @@ def _tell(bridge: RaydpBridge) -> None:
     """Tell RayDP's modules, which are whole by now, of a session."""
     sys.modules[f"{_RAYDP}.context"]._global_spark_context = bridge  # type: ignore[attr-defined]
     for module in (sys.modules[f"{_RAYDP}.spark.dataset"], sys.modules[f"{_RAYDP}.spark"]):
-        for name in _NEED_MASTER:
-            given = getattr(module, name, None)
-            if given is not None and not hasattr(given, "__wrapped__"):
-                setattr(module, name, _with_master(given))
+        for names, prepare in ((_NEED_MASTER, RaydpBridge.master), (_NEED_EXECUTOR, RaydpBridge.await_executor)):
+            for name in names:
+                given = getattr(module, name, None)
+                if given is not None and not hasattr(given, "__wrapped__"):
+                    setattr(module, name, _after(prepare, given))
     bridge.make_driver_agent()
 
 
-def _with_master(function: Callable[..., Any]) -> Callable[..., Any]:
+def _after(prepare: Callable[[RaydpBridge], Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, called when the session has what it needs."""
+
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         for bridge in _current:
-            bridge.master()
+            prepare(bridge)
         return function(*args, **kwargs)
 
     return call

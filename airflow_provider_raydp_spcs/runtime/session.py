@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs import ports
-from airflow_provider_raydp_spcs.runtime.errors import RuntimeRoomError, SparkStartError
+from airflow_provider_raydp_spcs.runtime.errors import RuntimeRoomError
+from airflow_provider_raydp_spcs.runtime.executors import executors_awaited
 from airflow_provider_raydp_spcs.runtime.metrics import is_monitored, metrics_settings, metrics_shown
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.quick_start import QuickStart, hindrance
 from airflow_provider_raydp_spcs.runtime.raydp_bridge import RaydpBridge
-from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize, Wish, size_spark, worker_nodes
+from airflow_provider_raydp_spcs.runtime.sizing import SparkSize, Wish, size_spark, worker_nodes
 from airflow_provider_raydp_spcs.runtime.warm.places import is_warm
 from airflow_provider_raydp_spcs.runtime.warm.room import make_room
 
@@ -38,6 +38,8 @@ def spark_session(
     start_timeout: float = START_SECONDS,
 ) -> Iterator[SparkSession]:
     """A Spark session sized from the cluster's real resources; stopped at the end of the block.
+
+    It is there before its executors are: what the block computes first waits for them.
 
     In a job that was submitted with ``session="warm"`` it is a session of an application that other jobs use, too
     (:mod:`~airflow_provider_raydp_spcs.runtime.warm`), and goes on after the block.
@@ -91,8 +93,8 @@ def spark_session(
             start.end()
         raise
     try:
-        await_executor(spark, size, start_timeout, ray.available_resources)
-        with metrics_shown(spark), stages_shown(spark):
+        awaited = executors_awaited(spark, size, start_timeout, ray.available_resources)
+        with awaited, metrics_shown(spark), stages_shown(spark):
             yield spark
     finally:
         stop()
@@ -129,28 +131,6 @@ def by_raydp(app_name: str, settings: Mapping[str, str], size: SparkSize) -> tup
     memory = f"{size.memory_mib}m"
     spark = raydp.init_spark(app_name, size.executors, size.cores, memory, configs=dict(settings))
     return spark, raydp.stop_spark
-
-
-def await_executor(
-    spark: SparkSession, size: SparkSize, timeout: float, available: Callable[[], Mapping[str, float]]
-) -> None:
-    """Wait for the first executor: Spark itself would wait for ever, with nothing but a warning.
-
-    :param available: resources that nobody uses, by Ray.
-    """
-    deadline = time.monotonic() + timeout
-    # The driver is counted too.
-    while spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() < 2:
-        if time.monotonic() >= deadline:
-            free = {name: amount for name, amount in available().items() if name in ("CPU", WORKER_RESOURCE)}
-            msg = (
-                f"no Spark executor came up in {timeout:g} s. Asked of Ray: {size.executors} with {size.actor_cpus} CPUs "
-                f"and {size.actor_worker_resource:g} of {WORKER_RESOURCE!r} each; free now: {free}. Let fewer jobs run "
-                "side by side, give each a smaller share, or add workers; if all that is free, read executors/ in the "
-                "exported logs"
-            )
-            raise SparkStartError(msg)
-        time.sleep(0.1)
 
 
 def spark_settings(size: SparkSize) -> dict[str, str]:

@@ -40,6 +40,7 @@ def _started(sessions: Sessions, key: str) -> Iterator[SharedSpark]:
     import ray
     from ray.job_config import JobConfig
 
+    from airflow_provider_raydp_spcs.runtime.executors import await_executor
     from airflow_provider_raydp_spcs.runtime.session import spark_session
 
     # Unique, for RayDP's actors have names, and those of a keeper before this one may not be gone yet.
@@ -54,6 +55,8 @@ def _started(sessions: Sessions, key: str) -> Iterator[SharedSpark]:
         share=sessions.share,
         configs=configs,
     ) as spark:
+        # A job that attaches shall hear why none comes, and not that somebody has stopped its session.
+        await_executor(spark)
         yield SharedSpark(spark, name)
 
 

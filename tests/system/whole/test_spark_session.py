@@ -39,6 +39,7 @@ with spark_session(executors=2, executor_cores=1, executor_memory_mib=600) as sp
     found["after a death"] = spark.range(500, numPartitions=4).count()
 found["left"] = len(jvms())
 with spark_session("second", executors=1, executor_cores=1, executor_memory_mib=600) as spark:
+    found["to Ray at once"] = raydp.spark.from_spark_recoverable(spark.range(20)).count()
     found["second"] = spark.range(10).count()
     raydp.stop_spark()
     found["left by raydp"] = len(jvms())
@@ -48,6 +49,7 @@ LONG = """
 import os, time
 from airflow_provider_raydp_spcs.runtime import spark_session
 with spark_session("long", executors=1, executor_cores=1, executor_memory_mib=600) as spark:
+    spark.range(1).collect()
     print(f"driver-pid={os.getpid()}.", flush=True)
     time.sleep(600)
 """
@@ -64,6 +66,7 @@ def test_raydp_goes_on_working_on_a_session_that_it_has_not_started(whole_cluste
         "to_spark": 50,
         "after a death": 500,
         "left": 0,
+        "to Ray at once": 20,
         "second": 10,
         "left by raydp": 0,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,10 @@ def get_raydp_master_owner():
     return len(RayDPSparkMaster.running)
 def use(rows):
     return _convert_by_udf(rows)
+def from_spark_recoverable(executors):
+    return executors.index("first")
+def spark_dataframe_to_ray_dataset(executors):
+    return from_spark_recoverable(executors)
 """
 MASTER = """
 RAYDP_SPARK_MASTER_SUFFIX = "_SPARK_MASTER"
@@ -92,7 +97,10 @@ class Session:
             deploy=SimpleNamespace(raydp=SimpleNamespace(RayDPDriverAgent=lambda: agent)),
         )
         jvm = SimpleNamespace(org=SimpleNamespace(apache=SimpleNamespace(spark=spark)))
-        self.sparkContext = SimpleNamespace(appName="app", _jvm=jvm)
+        self.executors: list[str] = []
+        status = SimpleNamespace(size=lambda: 1 + len(self.executors))
+        context = SimpleNamespace(sc=lambda: SimpleNamespace(getExecutorMemoryStatus=lambda: status))
+        self.sparkContext = SimpleNamespace(appName="app", _jvm=jvm, _jsc=context)
 
     def end(self) -> None:
         self.ended += 1
@@ -148,6 +156,20 @@ def test_the_master_runs_once_it_is_needed_and_ends_with_the_session() -> None:
     assert running, "who asks for it keeps what Ray holds of the session"
     made.stop()
     assert not running
+
+
+@pytest.mark.usefixtures("raydp")
+def test_what_gives_partitions_to_executors_waits_for_one() -> None:
+    session = Session()
+    made = bridge(session)
+    dataset = importlib.import_module("raydp.spark.dataset")
+    arrival = threading.Timer(0.2, session.executors.append, ["first"])
+    arrival.start()
+    assert dataset.spark_dataframe_to_ray_dataset(session.executors) == 0
+    arrival.join()
+    made.stop()
+    with pytest.raises(ValueError, match="not in list"):
+        dataset.spark_dataframe_to_ray_dataset([])
 
 
 @pytest.mark.usefixtures("raydp")

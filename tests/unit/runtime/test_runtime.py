@@ -20,11 +20,10 @@ from airflow_provider_raydp_spcs.runtime.errors import (
     ApplicationError,
     NotInsideSnowflakeError,
     SparkSizeError,
-    SparkStartError,
     TableError,
 )
 from airflow_provider_raydp_spcs.runtime.launcher import run_application
-from airflow_provider_raydp_spcs.runtime.session import await_executor, spark_settings
+from airflow_provider_raydp_spcs.runtime.session import spark_settings
 from airflow_provider_raydp_spcs.runtime.sizing import MIB, WorkerNode, overhead_bytes, size_spark, worker_nodes
 from airflow_provider_raydp_spcs.runtime.tables import write_table
 from airflow_provider_raydp_spcs.runtime.types import spark_schema
@@ -78,18 +77,6 @@ def test_sessions_beside_each_other_take_shares() -> None:
     assert (quarter.cores, quarter.memory_mib, quarter.actor_worker_resource) == (1, 2400, 0.25)
     # Ray refuses 1.5: above 1 it hands out whole numbers only.
     assert size_spark([WorkerNode("a", 6, 16000 * MIB, 6.0)], share=0.25).actor_worker_resource == 1.0
-
-
-def test_a_session_without_executors_does_not_wait_for_ever() -> None:
-    counts = iter([1, 1, 2])
-    status = SimpleNamespace(size=lambda: next(counts))
-    scala = SimpleNamespace(getExecutorMemoryStatus=lambda: status)
-    spark: Any = SimpleNamespace(sparkContext=SimpleNamespace(_jsc=SimpleNamespace(sc=lambda: scala)))
-    await_executor(spark, size_spark(NODES), 60, dict)
-    assert next(counts, None) is None
-    counts = iter([1, 1])
-    with pytest.raises(SparkStartError, match=r"2 with 2 CPUs and 1 of 'worker' each; free now: \{'CPU': 1\.0\}"):
-        await_executor(spark, size_spark(NODES), 0, lambda: {"CPU": 1.0, "memory": 5.0})
 
 
 def test_executors_stay_off_head_and_custom_workers() -> None:

@@ -52,7 +52,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "hindrance", lambda _configs: None)
     monkeypatch.setattr(session, "QuickStart", Start)
     monkeypatch.setattr(session, "RaydpBridge", lambda _spark, _settings, end: SimpleNamespace(stop=end))
-    monkeypatch.setattr(session, "await_executor", lambda *_: None)
+    monkeypatch.setattr(session, "executors_awaited", lambda *_: nullcontext())
     monkeypatch.setattr(session, "metrics_shown", lambda _spark: nullcontext())
     monkeypatch.setattr(session, "stages_shown", lambda _spark: nullcontext())
 
