@@ -3,7 +3,7 @@
 Run by ``make bench-cold-session`` (8 minutes; fewer with COLD_RUNS=1). One node of the package's own, with Ray and Java as
 a cluster's head has them, hands out two executors of one core each. Each run is a Python process of its own, as a Ray job's
 is: timed from its first line up to the session and up to the result of a first query, with the CPU seconds of everything that
-Ray and it have started until then. Stock hands out its session before an executor is there, ours after the first.
+Ray and it have started until then. Both hand out their session before an executor is there.
 """
 
 from __future__ import annotations
