@@ -15,6 +15,7 @@ import pyarrow as pa
 import ray
 
 from airflow_provider_raydp_spcs.runtime import held
+from airflow_provider_raydp_spcs.runtime.exchange_few import ResultTooLargeError, collected, estimated_bytes
 from airflow_provider_raydp_spcs.runtime.exchange_partitions import Partitions
 from airflow_provider_raydp_spcs.runtime.exchange_streams import (
     MIN_STREAM_BYTES,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 SMALL_BYTES: Final = 64 * 1024**2
 """Up to here rows go through the driver, where they are sooner than a Python worker of Ray's has started."""
+SURELY_SMALL_BYTES: Final = 8 * 1024**2
+"""What Spark estimates to be no more is not cached on its way: even packed ten times as tight as Spark thinks it is small."""
 BATCH_ROWS: Final = 10_000
 """Rows that Spark takes out of a stream at once, by its own rule for Arrow."""
 
@@ -88,7 +91,7 @@ def _read(spark: SparkSession, streams: list[ray.ObjectRef], schema: pa.Schema, 
 def to_ray(frame: DataFrame) -> Dataset:
     """A DataFrame's rows as a Ray Dataset, computed once and ready when this returns.
 
-    Few rows come through the driver. Many go from the executors to Ray's object store, one block for each of Spark's
+    Few rows come through the driver, in one query where Spark's own estimate says that they are few. Many go from the executors to Ray's object store, one block for each of Spark's
     partitions, by tasks that need no CPU. Either way the Dataset outlives the session; while both last, blocks that are lost
     with a node are fetched again from Spark, which keeps them (in memory, else on disk) for that.
 
@@ -96,17 +99,26 @@ def to_ray(frame: DataFrame) -> Dataset:
     """
     held.let_go()
     check_for_ray(json.loads(frame._jdf.schema().json()))
+    if estimated_bytes(frame) <= SURELY_SMALL_BYTES:
+        with suppress(ResultTooLargeError):
+            return _dataset(collected(frame), frame.sparkSession.sparkContext.defaultParallelism)
     partitions = Partitions(frame)
     try:
-        if partitions.size > SMALL_BYTES:
-            return partitions.dataset()
-        table = partitions.collected()
+        if partitions.size <= SMALL_BYTES:
+            with suppress(ResultTooLargeError):
+                made = _dataset(partitions.collected(), len(partitions))
+                partitions.release()
+                return made
+        return partitions.dataset()
     except BaseException:
         with suppress(Exception):  # the application may have ended, and why it is not done is the news
             partitions.release()
         raise
-    partitions.release()
-    parts = max(1, min(len(partitions), table.nbytes // MIN_STREAM_BYTES))
+
+
+def _dataset(table: pa.Table, parts: int) -> Dataset:
+    """Of so many blocks, or fewer where they would be too small."""
+    parts = max(1, min(parts, table.nbytes // MIN_STREAM_BYTES))
     rows = -(-table.num_rows // parts)
     blocks = [table.slice(part * rows, rows).combine_chunks() for part in range(parts)]
     return ray.data.from_blocks(blocks).materialize()  # which starts nothing here, and spares its readers a start

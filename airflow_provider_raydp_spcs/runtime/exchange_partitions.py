@@ -14,6 +14,7 @@ import pyarrow as pa
 import ray
 
 from airflow_provider_raydp_spcs.runtime import held
+from airflow_provider_raydp_spcs.runtime.exchange_few import limit_told
 from airflow_provider_raydp_spcs.runtime.exchange_streams import in_turn
 from airflow_provider_raydp_spcs.runtime.executors import await_executor
 
@@ -68,12 +69,17 @@ class Partitions:
         return sum(size for size, _ in self._cached)
 
     def collected(self) -> pa.Table:
-        """All rows in this process."""
+        """All rows in this process.
+
+        :raises ResultTooLargeError: they are more than Spark lets in; what is cached may be packed.
+        """
         from pyspark.rdd import _load_from_socket
         from pyspark.serializers import NoOpSerializer
 
         cached = self._context._jsc.getPersistentRDDs()[self._info.rddId()]
-        batches = _load_from_socket(self._jvm.PythonRDD.collectAndServe(cached.rdd()), NoOpSerializer())
+        with limit_told():
+            served = self._jvm.PythonRDD.collectAndServe(cached.rdd())
+        batches = _load_from_socket(served, NoOpSerializer())
         return pa.Table.from_batches(
             [pa.ipc.read_record_batch(pa.py_buffer(batch), self._schema) for batch in batches], self._schema
         )

@@ -121,10 +121,11 @@ def cut(tables: Sequence[pa.Table], schema: pa.Schema, parts: int, rows_per_batc
 
     :param schema: of :func:`common`.
     """
-    filled = [table for table in tables if table.num_rows]
-    whole = sum(table.nbytes for table in filled)
-    target = min(STREAM_BYTES, max(MIN_STREAM_BYTES, -(-whole // max(1, parts))))
+    filled = [conformed(table, schema) for table in tables if table.num_rows]
+    if filled and len(schema):  # of tables without a column, one alone would not know its number of rows
+        filled = [pa.concat_tables(filled)]
     for table in filled:
+        target = min(STREAM_BYTES, max(MIN_STREAM_BYTES, -(-table.nbytes // max(1, parts))))
         yield from _cut_one(table, schema, max(1, -(-table.nbytes // target)), rows_per_batch)
 
 

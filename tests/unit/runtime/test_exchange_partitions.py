@@ -55,6 +55,7 @@ def test_rows_that_do_not_come_to_ray_are_not_kept_by_spark(monkeypatch: pytest.
             raise ConnectionError
 
     monkeypatch.setattr(exchange, "Partitions", Failing)
+    monkeypatch.setattr(exchange, "estimated_bytes", lambda _frame: exchange.SURELY_SMALL_BYTES + 1)
     schema = SimpleNamespace(json=lambda: '{"fields": []}')
     frame: Any = SimpleNamespace(size=size, _jdf=SimpleNamespace(schema=lambda: schema))
     with pytest.raises(MemoryError):
