@@ -1,7 +1,8 @@
 """One way between Ray and Spark, twice in one direction, in a process and a Spark session of its own.
 
-Run by ``exchange.py``: ``python -m tests.benchmarks.exchange_trial stock|ours spark|ray ROWS MARK``. Prints seconds, and CPU seconds of
-all processes of the run, in JSON; and what came over, which must be the same both ways.
+Run by ``exchange.py``: ``python -m tests.benchmarks.exchange_trial stock|ours|floor spark|ray ROWS MARK``. Prints seconds, and CPU seconds of
+all processes of the run, in JSON; and what came over, which must be the same all ways. *floor* is what Spark alone takes for the
+same query: of rows that it makes itself, or only up to the driver.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ def main(way: str, target: str, rows: int, mark: str) -> None:
     dataset = None if target == "ray" else _dataset(rows)
     spark = raydp.init_spark(f"{way}-{target}-{rows}", EXECUTORS, CORES, MEMORY)
     spark.range(1000).selectExpr("sum(id)").collect()
-    exchange = _into_ray(way, spark, rows) if dataset is None else _into_spark(way, spark, dataset)
+    own = spark.range(rows).selectExpr(
+        "id", "(id % 1000) / 8 AS value", "concat('name-', lpad(id % 10000000, 7, '0')) AS name"
+    )
+    exchange = _into_ray(way, own) if dataset is None else _into_spark(way, spark, dataset, own)
     found: dict[str, Any] = {}
     for turn in ("first", "again"):
         cpu, began = cpu_seconds(mark), time.monotonic()
@@ -59,23 +63,27 @@ def _dataset(rows: int) -> Dataset:
     return ray.data.from_arrow(blocks).materialize()
 
 
-def _into_spark(way: str, spark: Any, dataset: Dataset) -> Callable[[], list[Any]]:
+def _into_spark(way: str, spark: Any, dataset: Dataset, own: Any) -> Callable[[], list[Any]]:
+    ways = {"stock": lambda: dataset.to_spark(spark), "ours": lambda: to_spark(spark, dataset), "floor": lambda: own}
+
     def exchange() -> list[Any]:
-        made = dataset.to_spark(spark) if way == "stock" else to_spark(spark, dataset)
-        return list(made.selectExpr(*SUM).collect()[0])
+        return list(ways[way]().selectExpr(*SUM).collect()[0])
 
     return exchange
 
 
-def _into_ray(way: str, spark: Any, rows: int) -> Callable[[], list[Any]]:
-    made = spark.range(rows).selectExpr(
-        "id", "(id % 1000) / 8 AS value", "concat('name-', lpad(id % 10000000, 7, '0')) AS name"
-    )
-    back = raydp.spark.from_spark_recoverable if way == "stock" else to_ray
+def _into_ray(way: str, own: Any) -> Callable[[], list[Any]]:
+    def of_dataset(dataset: Dataset) -> list[pa.Table]:
+        return [ray.get(ref) for bundle in dataset.iter_internal_ref_bundles() for ref in bundle.block_refs]
+
+    ways: dict[str, Callable[[], list[pa.Table]]] = {
+        "stock": lambda: of_dataset(raydp.spark.from_spark_recoverable(own)),
+        "ours": lambda: of_dataset(to_ray(own)),
+        "floor": lambda: [pa.Table.from_batches(own._collect_as_arrow())],
+    }
 
     def exchange() -> list[Any]:
-        came = [_sums(ray.get(ref)) for bundle in back(made).iter_internal_ref_bundles() for ref in bundle.block_refs]
-        return [sum(column) for column in zip(*came, strict=True)]
+        return [sum(column) for column in zip(*map(_sums, ways[way]()), strict=True)]
 
     return exchange
 
