@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.runtime.app_master import app_master_watched
 from airflow_provider_raydp_spcs.runtime.errors import RuntimeRoomError, SparkStartError
 from airflow_provider_raydp_spcs.runtime.metrics import is_monitored, metrics_settings, metrics_shown
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
@@ -91,9 +92,10 @@ def spark_session(
             start.end()
         raise
     try:
-        await_executor(spark, size, start_timeout, ray.available_resources)
-        with metrics_shown(spark), stages_shown(spark):
-            yield spark
+        with app_master_watched(spark):
+            await_executor(spark, size, start_timeout, ray.available_resources)
+            with metrics_shown(spark), stages_shown(spark):
+                yield spark
     finally:
         stop()
 

@@ -63,7 +63,12 @@ HEAD, WORKER = Part("FAULTS_HEAD", ""), Part("FAULTS_WORKER", "")
     ("part", "fault_text", "times", "expected"),
     [
         (EXECUTOR, "JVM of the executor SIGKILLed", 1, "RayDP starts another; the job goes on and its rows are right"),
-        (APP_MASTER, "JVM of RayDP's app master SIGKILLed", 1, "the job ends well, or a retry does"),
+        (
+            APP_MASTER,
+            "JVM of RayDP's app master SIGKILLed",
+            2,
+            "its executors end with it; the job fails and says so, the next try runs a new one to its end",
+        ),
         (DRIVER, "driver SIGKILLed", 2, "the try fails, the next one runs a new job to its end"),
     ],
     ids=["executor", "app-master", "driver"],

@@ -105,6 +105,19 @@ class RealAirflow:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def start_missing(self) -> None:
+        """Start those components again that were killed."""
+        for name in COMPONENTS:
+            if name not in self._running:
+                self.start_component(name)
+        self.wait(self._answers, 120, "the API server does not answer")
+
+    def end_runs(self) -> None:
+        """Let every run fail that goes on."""
+        for run in self.ask("GET", "/api/v2/dags/~/dagRuns", state="running", limit=100)["dag_runs"]:
+            path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'])}"
+            self.ask("PATCH", path, {"state": "failed"})
+
     def revive(self) -> list[str]:
         """Start those components again that have ended by themselves, as a service manager does; answer their names."""
         ended = [name for name, process in self._running.items() if process.poll() is not None]

@@ -55,6 +55,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "await_executor", lambda *_: None)
     monkeypatch.setattr(session, "metrics_shown", lambda _spark: nullcontext())
     monkeypatch.setattr(session, "stages_shown", lambda _spark: nullcontext())
+    monkeypatch.setattr(session, "app_master_watched", lambda _spark: nullcontext())
 
     def stock(app_name: str, settings: dict[str, str], size: Any) -> Any:
         world.stock.append((app_name, settings, size))

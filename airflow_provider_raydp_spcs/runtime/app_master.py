@@ -1,0 +1,53 @@
+"""RayDP's app master, without which a session waits for executors for ever.
+
+It owns the executors, so they end with it, and nobody starts another one for an application that runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_raydp_spcs.runtime.beside import looking
+from airflow_provider_raydp_spcs.runtime.quick_start import APP_MASTER
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOOK_SECONDS: Final = 2.0
+
+
+def app_master_lives() -> bool:
+    """Whether that of this process' session does, as far as Ray can tell."""
+    import ray
+
+    try:
+        ray.get_actor(APP_MASTER)
+    except ValueError:
+        return False
+    except Exception:
+        return True  # Ray is silent, which is another matter
+    return True
+
+
+def app_master_watched(
+    spark: SparkSession, every: float = LOOK_SECONDS, lives: Callable[[], bool] = app_master_lives
+) -> AbstractContextManager[None]:
+    """End the session once its app master has died, for the time of the block: what it does then fails instead of standing still.
+
+    :param every: seconds between looks.
+    """
+
+    def look() -> bool:
+        if spark.sparkContext._jsc is None:  # the job has stopped it
+            return False
+        if lives():
+            return True
+        print("Spark session: RayDP's app master has died, and its executors with it; the session ends", flush=True)  # noqa: T201 - the driver's log is the job's output
+        with contextlib.suppress(Exception):  # as far as that goes without it
+            spark.stop()
+        return False
+
+    return looking(look, every, "spark-app-master")
