@@ -220,3 +220,10 @@ def test_the_entry_point_ends_with_a_reason(arguments: list[str], part: str, tmp
     )
     assert done.returncode != 0
     assert part in done.stdout + done.stderr
+
+
+def test_a_run_that_was_killed_leaves_no_note_of_itself(tmp_path: Path) -> None:
+    supervisor.forget_killed_run(tmp_path)
+    (tmp_path / "ray_current_cluster").write_text("127.200.1.1:6379")
+    supervisor.forget_killed_run(tmp_path)
+    assert not list(tmp_path.iterdir())
