@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import ray
+import ray.util
 
 from airflow_provider_raydp_spcs.runtime.app_master import app_master_lives, app_master_watched
 
@@ -48,17 +48,14 @@ def test_one_that_the_job_has_stopped_is_left_alone(capsys: pytest.CaptureFixtur
     assert not capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("failure", "lives"), [(None, True), (ValueError("Failed to look up actor"), False), (ConnectionError(), True)]
-)
-def test_only_an_actor_that_ray_does_not_know_is_dead(
-    failure: Exception | None, lives: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("names", "lives"), [(["RAY_APP_MASTER", "other"], True), (["other"], False), (None, True)])
+def test_only_where_ray_answers_that_it_is_not_there_it_is_dead(
+    names: list[str] | None, lives: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def get_actor(name: str) -> object:
-        assert name == "RAY_APP_MASTER"
-        if failure is not None:
-            raise failure
-        return object()
+    def list_named_actors() -> list[str]:
+        if names is None:
+            raise ConnectionError
+        return names
 
-    monkeypatch.setattr(ray, "get_actor", get_actor)
+    monkeypatch.setattr(ray.util, "list_named_actors", list_named_actors)
     assert app_master_lives() is lives
