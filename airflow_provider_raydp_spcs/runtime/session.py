@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.runtime.app_master import app_master_watched
 from airflow_provider_raydp_spcs.runtime.errors import RuntimeRoomError, SparkStartError
+from airflow_provider_raydp_spcs.runtime.jvm_errors import words_kept
 from airflow_provider_raydp_spcs.runtime.metrics import is_monitored, metrics_settings, metrics_shown
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.quick_start import QuickStart, hindrance
@@ -92,7 +93,7 @@ def spark_session(
             start.end()
         raise
     try:
-        with app_master_watched(spark):
+        with app_master_watched(spark), words_kept():
             await_executor(spark, size, start_timeout, ray.available_resources)
             with metrics_shown(spark), stages_shown(spark):
                 yield spark

@@ -119,6 +119,7 @@ def test_the_head_is_killed(
         fault.struck(bool(HEAD.kill(suite)))
         run.succeed(300)
         clusters.wait_for(cluster, deadline=time.time() + 120, poll=0.5)
+        assert "JobLostError" in "\n".join(run.told())
         assert run.jobs() == [JobStatus.SUCCEEDED], "Ray knows the second job only"
         fault.seen(f"as expected; {run.task()['try_number']} tries")
 
@@ -144,7 +145,7 @@ def test_a_worker_is_cut_off(airflow: RealAirflow, ray: RayJobsClient, suite: Su
         pytest.skip("a network is cut by root only")
     with suite.fault(
         "Cluster",
-        "network of the worker cut for 25 s, longer than Ray's patience",
+        "network of the worker cut for 15 s, longer than Ray's patience",
         "Ray gives the node up, and it comes back as a new one; the job goes on there, or a retry does",
     ) as fault:
         run = Run.counting(airflow, ray, fault)
@@ -152,6 +153,6 @@ def test_a_worker_is_cut_off(airflow: RealAirflow, ray: RayJobsClient, suite: Su
         addresses = {process.environ()["SPCS_INSTANCE_ADDRESS"] for process in WORKER.find(suite)}
         with cut_off(addresses):
             fault.struck(len(addresses))
-            time.sleep(25)
+            time.sleep(15)
         run.succeed(300)
         fault.seen(f"as expected; {len(run.jobs())} job(s), {run.task()['try_number']} tries")

@@ -53,5 +53,6 @@ def test_the_heads_service_is_upgraded_under_a_job(
         fault.struck()
         run.succeed(300)
         clusters.wait_for(cluster, deadline=time.time() + 120, poll=0.5)
+        assert "JobLostError" in "\n".join(run.told())
         assert run.jobs() == [JobStatus.SUCCEEDED], "Ray knows the second job only"
         fault.seen(f"as expected; {run.task()['try_number']} tries")

@@ -23,19 +23,15 @@ PRINTED_GB = 5
 MIB = 1024**2
 
 
-def last_try(airflow: RealAirflow, run: Run) -> str:
-    return "\n".join(airflow.log(run.dag, run.name, "job", int(run.task()["try_number"])))
-
-
 def test_a_job_that_hangs(airflow: RealAirflow, ray: RayJobsClient, suite: Suite) -> None:
     with suite.fault(
         "Cluster", "Spark job hangs", "the operator's timeout stops it, with its JVMs; the task says so"
     ) as fault:
-        run = Run.start(airflow, ray, fault, "misbehaving_jobs", way="hang")
+        run = Run.start(airflow, ray, fault, "hanging_jobs", way="hang")
         fault.struck()
         assert airflow.wait_run(run.dag, run.name, 180) == "failed"
         assert run.jobs() == [JobStatus.STOPPED]
-        assert "JobTimeoutError" in last_try(airflow, run)
+        assert "JobTimeoutError" in "\n".join(run.told())
         fault.seen("as expected")
 
 
@@ -49,7 +45,7 @@ def test_an_executor_without_memory(airflow: RealAirflow, ray: RayJobsClient, su
         fault.struck()
         assert airflow.wait_run(run.dag, run.name, 180) == "failed"
         assert run.jobs() == [JobStatus.FAILED]
-        assert "OutOfMemoryError" in last_try(airflow, run)
+        assert "OutOfMemoryError" in "\n".join(run.told())
         fault.seen("as expected")
 
 
@@ -68,7 +64,7 @@ def test_an_object_store_without_disk(
             run = Run.start(airflow, ray, fault, "misbehaving_jobs", way="disk", cluster="FULL")
             fault.struck()
             assert airflow.wait_run(run.dag, run.name, 180) == "failed"
-            assert "OutOfDisk" in last_try(airflow, run)
+            assert "OutOfDisk" in "\n".join(run.told())
             assert clusters.find("FULL").is_ready
         finally:
             clusters.delete("FULL")
@@ -109,7 +105,7 @@ def test_a_job_that_prints_gigabytes(airflow: RealAirflow, ray: RayJobsClient, s
                 most = max(most, psutil.Process(pid).memory_info().rss)
             time.sleep(0.5)
         airflow.succeed(run.dag, run.name, 1)
-        lines = airflow.log(run.dag, run.name, "job")
+        lines = run.told()
         assert any("the last words" in line for line in lines)
         assert len(lines) < 20_000
         grown = server.memory_info().rss - before

@@ -234,10 +234,10 @@ class RealAirflow:
         return self.ask("GET", path, map_index=map_index, deserialize=True)["value"]
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1, map_index: int = -1) -> list[str]:
-        """The messages of a try's log, as the API server shows it."""
+        """The messages of a try's log, as the API server shows it, with the errors that belong to them."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{attempt}"
         found = self.ask("GET", path, map_index=map_index, full_content=True)["content"]
-        return [str(line["event"]) if isinstance(line, dict) else str(line) for line in found]
+        return [text for line in found for text in _texts(line)]
 
     def wait(self, until: Callable[[], bool], seconds: float, why: str) -> None:
         deadline = time.monotonic() + seconds
@@ -265,3 +265,13 @@ class RealAirflow:
         if not hasattr(self, "_token"):
             self._token = httpx.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
         return {"Authorization": f"Bearer {self._token}"}
+
+
+def _texts(line: Any) -> list[str]:
+    """One line of a log; of an error its class and message."""
+    if not isinstance(line, dict):
+        return [str(line)]
+    return [
+        str(line["event"]),
+        *(f"{each['exc_type']}: {each['exc_value']}" for each in line.get("error_detail") or ()),
+    ]
