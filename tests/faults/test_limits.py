@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -11,6 +13,7 @@ from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, HeadConfig
 from airflow_provider_raydp_spcs.cluster.errors import ClusterNotReadyError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
+from airflow_provider_raydp_spcs.jobs.logs import MAX_LINES
 from airflow_provider_raydp_spcs.jobs.submission import JobStatus
 from tests.faults.belongings import of_service
 from tests.faults.run import Run
@@ -71,18 +74,32 @@ def test_an_object_store_without_disk(
         fault.seen("as expected")
 
 
+@contextmanager
+def frozen(suite: Suite, service: str) -> Iterator[None]:
+    """A service that begins stands still for the time of the block, whatever it starts meanwhile included."""
+    until(lambda: of_service(suite.home, service))
+    still: set[psutil.Process] = set()
+    while new := set(of_service(suite.home, service)) - still:
+        for process in new:
+            process.suspend()
+        still |= new
+    try:
+        yield
+    finally:
+        for process in still:
+            process.resume()
+
+
 def test_a_worker_that_never_joins(clusters: Clusters, suite: Suite) -> None:
     with suite.fault(
         "Cluster", "worker never joins", "the creation fails in time and names the service; nothing is left"
     ) as fault:
         clusters.create(ClusterConfig("NEVER", worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]))
-        until(lambda: bool(of_service(suite.home, "NEVER_WORKER")))
-        for process in of_service(suite.home, "NEVER_WORKER"):
-            process.suspend()
-        fault.struck()
         try:
-            with pytest.raises(ClusterNotReadyError, match="NEVER_WORKER"):
-                clusters.wait_for("NEVER", deadline=time.time() + fault.moment(15, 25), poll=0.5)
+            with frozen(suite, "NEVER_WORKER"):
+                fault.struck()
+                with pytest.raises(ClusterNotReadyError, match="NEVER_WORKER"):
+                    clusters.wait_for("NEVER", deadline=time.time() + fault.moment(15, 25), poll=0.5)
         finally:
             clusters.delete("NEVER")
         fault.seen("as expected")
@@ -107,7 +124,7 @@ def test_a_job_that_prints_gigabytes(airflow: RealAirflow, ray: RayJobsClient, s
         airflow.succeed(run.dag, run.name, 1)
         lines = run.told()
         assert any("the last words" in line for line in lines)
-        assert len(lines) < 20_000
+        assert len(lines) < MAX_LINES + 100
         grown = server.memory_info().rss - before
         assert most, "the task's process was not seen"
         assert most < 600 * MIB, most
