@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_raydp_spcs import ports
 from airflow_provider_raydp_spcs.runtime.app_master import app_master_watched
 from airflow_provider_raydp_spcs.runtime.errors import RuntimeRoomError, SparkStartError
+from airflow_provider_raydp_spcs.runtime.executor_deaths import deaths_told
 from airflow_provider_raydp_spcs.runtime.jvm_errors import words_kept
 from airflow_provider_raydp_spcs.runtime.metrics import is_monitored, metrics_settings, metrics_shown
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
@@ -103,7 +104,7 @@ def spark_session(
             start.end()
         raise
     try:
-        with app_master_watched(spark), words_kept():
+        with app_master_watched(spark), words_kept(), deaths_told(spark):
             await_executor(spark, size, start_timeout, ray.available_resources)
             with metrics_shown(spark), stages_shown(spark):
                 yield spark
