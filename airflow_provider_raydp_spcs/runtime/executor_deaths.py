@@ -25,21 +25,26 @@ Logs = Callable[[str, str], Iterator[tuple[str, str]]]
 
 @contextmanager
 def deaths_told(spark: SparkSession, logs: Logs | None = None) -> Iterator[None]:
-    """Where an error leaves the block because executors were lost, print the last errors in their logs.
+    """Where an error leaves the block because executors were lost, add to it the last errors in their logs.
 
     :param logs: address of a node, and id of Ray's job of this session's JVM → names and ends of its executors' logs.
     """
     try:
         yield
     except Exception as error:
-        # It adorns the news only: neither Ray nor the JVM need answer.
-        with contextlib.suppress(Exception):
-            words = str(error)
-            if _LOST in words:
-                job = str(spark.sparkContext._jvm.io.ray.api.Ray.getRuntimeContext().getCurrentJobId())
-                for address in sorted(set(_WHERE.findall(words))):
-                    _tell(address, (logs or executor_logs)(address, job))
+        with contextlib.suppress(Exception):  # neither Ray nor the JVM need answer, and the error is the news
+            if _LOST in (words := str(error)):
+                for line in _last_errors(spark, words, logs or executor_logs):
+                    error.add_note(line)
         raise
+
+
+def _last_errors(spark: SparkSession, words: str, logs: Logs) -> Iterator[str]:
+    job = str(spark.sparkContext._jvm.io.ray.api.Ray.getRuntimeContext().getCurrentJobId())
+    for address in sorted(set(_WHERE.findall(words))):
+        for name, text in logs(address, job):
+            if thrown := _THROWN.findall(text):
+                yield f"Spark executor on {address}: {thrown[-1]} (the last error in {name})"
 
 
 def executor_logs(address: str, job: str) -> Iterator[tuple[str, str]]:
@@ -49,9 +54,3 @@ def executor_logs(address: str, job: str) -> Iterator[tuple[str, str]]:
     found = list_logs(node_ip=address, glob_filter=f"raydp-java-worker-{job}-*")
     for name in sorted({name for names in found.values() for name in names})[-LOGS:]:
         yield name, "".join(get_log(node_ip=address, filename=name, tail=TAIL_LINES))
-
-
-def _tell(address: str, logs: Iterator[tuple[str, str]]) -> None:
-    for name, text in logs:
-        if thrown := _THROWN.findall(text):
-            print(f"Spark executor on {address}: {thrown[-1]} (the last error in {name})", flush=True)  # noqa: T201 - the driver's log is the job's output

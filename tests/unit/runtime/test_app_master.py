@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import ray.util
 
-from airflow_provider_raydp_spcs.runtime.app_master import app_master_lives, app_master_watched
+from airflow_provider_raydp_spcs.runtime.app_master import DIED, app_master_lives, app_master_watched
 
 
 class Spark:
     """Ends as a session does."""
 
     def __init__(self, failure: Exception | None = None) -> None:
-        self.sparkContext: Any = SimpleNamespace(_jsc="there")
+        self.sparkContext: Any = SimpleNamespace(_jsc=self)
         self.ended, self._failure = threading.Event(), failure
 
     def stop(self) -> None:
@@ -28,10 +28,19 @@ class Spark:
 @pytest.mark.parametrize("failure", [None, RuntimeError("no app master to take leave of")])
 def test_it_ends_with_its_app_master(failure: Exception | None, capsys: pytest.CaptureFixture[str]) -> None:
     spark, lives = Spark(failure), [True, True, False]
-    with app_master_watched(spark, 0.01, lambda: lives.pop(0)):  # type: ignore[arg-type]
-        assert spark.ended.wait(10)
+    watched = app_master_watched(spark, 0.01, lambda: lives.pop(0))  # type: ignore[arg-type]
+    with pytest.raises(KeyError) as met, watched:
+        raise KeyError(spark.ended.wait(10))
+    assert spark.ended.is_set()
+    assert met.value.__notes__ == [DIED]
     assert "RayDP's app master has died" in capsys.readouterr().out
     assert not lives
+
+
+def test_other_errors_are_left_as_they_are() -> None:
+    with pytest.raises(KeyError) as met, app_master_watched(Spark(), 0.01, lambda: True):  # type: ignore[arg-type]
+        raise KeyError("ours")
+    assert not hasattr(met.value, "__notes__")
 
 
 def test_one_that_the_job_has_stopped_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
