@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import JobStatus
+from airflow_provider_raydp_spcs.runtime.app_master import DIED
 from tests.faults.belongings import of_service
 from tests.faults.run import Run
 from tests.faults.suite import Suite
@@ -60,16 +62,23 @@ HEAD, WORKER = Part("FAULTS_HEAD", ""), Part("FAULTS_WORKER", "")
 
 
 @pytest.mark.parametrize(
-    ("part", "fault_text", "times", "expected"),
+    ("part", "fault_text", "times", "said", "expected"),
     [
-        (EXECUTOR, "JVM of the executor SIGKILLed", 1, "RayDP starts another; the job goes on and its rows are right"),
+        (
+            EXECUTOR,
+            "JVM of the executor SIGKILLed",
+            1,
+            "Lost executor 0",
+            "RayDP starts another; the job goes on and its rows are right",
+        ),
         (
             APP_MASTER,
             "JVM of RayDP's app master SIGKILLed",
             2,
+            f"JobFailedError: .*{DIED}",
             "its executors end with it; the job fails and says so, the next try runs a new one to its end",
         ),
-        (DRIVER, "driver SIGKILLed", 2, "the try fails, the next one runs a new job to its end"),
+        (DRIVER, "driver SIGKILLed", 2, "JobFailedError: ", "the try fails, the next one runs a new job to its end"),
     ],
     ids=["executor", "app-master", "driver"],
 )
@@ -80,6 +89,7 @@ def test_a_process_of_the_job_is_killed(
     part: Part,
     fault_text: str,
     times: int,
+    said: str,
     expected: str,
 ) -> None:
     with suite.fault("Cluster", fault_text, expected) as fault:
@@ -89,6 +99,7 @@ def test_a_process_of_the_job_is_killed(
         fault.struck(bool(part.kill(suite)))
         run.succeed(240)
         assert run.jobs().count(JobStatus.SUCCEEDED) == 1
+        assert re.search(said, "\n".join(run.told()), re.DOTALL)
         fault.seen(f"as expected; {len(run.jobs())} job(s), {run.task()['try_number']} tries")
 
 

@@ -48,7 +48,8 @@ def test_an_executor_without_memory(airflow: RealAirflow, ray: RayJobsClient, su
         fault.struck()
         assert airflow.wait_run(run.dag, run.name, 180) == "failed"
         assert run.jobs() == [JobStatus.FAILED]
-        assert "OutOfMemoryError" in "\n".join(run.told())
+        (error,) = (line for line in run.told() if line.startswith("JobFailedError: "))
+        assert "OutOfMemoryError" in error, error
         fault.seen("as expected")
 
 
