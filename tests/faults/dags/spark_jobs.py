@@ -37,4 +37,5 @@ for dag, seconds in (("misbehaving_jobs", 90), ("hanging_jobs", 25)):
             ],
             timeout=seconds,
             poll_interval=0.5,
+            max_log_lines=5_000,
         )  # fmt: skip
