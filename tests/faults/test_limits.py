@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
@@ -14,6 +14,7 @@ from airflow_provider_raydp_spcs.cluster.errors import ClusterNotReadyError
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import JobStatus
+from airflow_provider_raydp_spcs.runtime.beside import looking
 from tests.faults.belongings import of_service
 from tests.faults.run import Run
 from tests.faults.suite import Suite
@@ -79,14 +80,20 @@ def test_an_object_store_without_disk(
 @contextmanager
 def frozen(suite: Suite, service: str) -> Iterator[None]:
     """A service that begins stands still for the time of the block, whatever it starts meanwhile included."""
-    until(lambda: of_service(suite.home, service))
     still: set[psutil.Process] = set()
-    while new := set(of_service(suite.home, service)) - still:
-        for process in new:
-            process.suspend()
-        still |= new
+
+    def freeze() -> bool:
+        for process in set(of_service(suite.home, service)) - still:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+                still.add(process)
+        return True
+
     try:
-        yield
+        # All the time, for what is just being started is seen a little later.
+        with looking(freeze, 0.1, "frozen"):
+            until(lambda: still)
+            yield
     finally:
         for process in still:
             process.resume()
