@@ -39,12 +39,24 @@ class ServiceState:
         return self.service.status in ASLEEP
 
     @property
+    def restarts(self) -> int:
+        """How often the container was started again that was so most often."""
+        return max((each.restart_count for each in self.containers), default=0)
+
+    @property
     def failure(self) -> str | None:
         """Why it will not come up, or None."""
+        return self.failure_since(0)
+
+    def failure_since(self, restarts: int) -> str | None:
+        """Why it will not come up, or None.
+
+        :param restarts: those that it came up after, as far as that is known; they do not count.
+        """
         if self.service.status in BROKEN:
             return f"service {self.service.name} is {self.service.status}{self._messages()}"
         for each in self.containers:
-            if each.status is not ContainerStatus.READY and each.restart_count >= MANY_RESTARTS:
+            if each.status is not ContainerStatus.READY and each.restart_count - restarts >= MANY_RESTARTS:
                 return (
                     f"container {each.container_name} of {self.service.name}, instance {each.instance_id}, ended "
                     f"{each.restart_count} times (last exit code {each.last_exit_code}): {each.message}"

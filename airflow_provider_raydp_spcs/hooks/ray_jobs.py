@@ -6,7 +6,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_raydp_spcs.hooks.spcs import SpcsHook, is_programmatic_access_token
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
-from airflow_provider_raydp_spcs.jobs.head import Head
+from airflow_provider_raydp_spcs.jobs.head import Head, Restarts
 from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
 from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens, programmatic_access_token, session_tokens
 
@@ -16,12 +16,13 @@ class RayJobsHook(BaseHook):
 
     :param cluster_name: its name.
     :param spcs: hook whose connection signs us in; see :func:`tokens_of`.
+    :param restarts: where other hooks have diagnosed the same head.
     """
 
-    def __init__(self, cluster_name: str, spcs: SpcsHook) -> None:
+    def __init__(self, cluster_name: str, spcs: SpcsHook, restarts: Restarts | None = None) -> None:
         super().__init__()
         self.cluster_name = cluster_name
-        self.head = Head(cluster_name, lambda: spcs.clusters, lambda: tokens_of(spcs))
+        self.head = Head(cluster_name, lambda: spcs.clusters, lambda: tokens_of(spcs), restarts)
 
     def endpoints(self) -> dict[str, str]:
         """Addresses of the head's public endpoints, asked for once.

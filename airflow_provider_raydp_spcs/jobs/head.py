@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.cluster.endpoints import DASHBOARD, JOB_FILES, JOBS_API
 from airflow_provider_raydp_spcs.cluster.errors import ClusterError, ClusterNotFoundError, ClusterNotReadyError
@@ -12,6 +14,7 @@ from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.errors import HeadGoneError, RayJobsError
 from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
 from airflow_provider_raydp_spcs.jobs.wait import patiently
+from airflow_provider_raydp_spcs.patience import LONGEST_PAUSE
 from airflow_provider_raydp_spcs.spcs.errors import SnowflakeUnreachableError
 from airflow_provider_raydp_spcs.spcs.ingress import IngressTokens
 
@@ -19,17 +22,45 @@ if TYPE_CHECKING:
     from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 
 
+NEXT_SILENCE_SECONDS: Final = 4 * LONGEST_PAUSE
+"""Where nobody has asked why the head is silent for so long, it has answered meanwhile."""
+
+
+class Restarts:
+    """Which of a head's restarts belong to the present silence: those that it came up after tell nothing of it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last_look, self._before = -math.inf, 0
+
+    def before(self, now: int) -> int:
+        """How many there had been when the silence began.
+
+        :param now: how many there are.
+        """
+        last_look, self._last_look = self._last_look, self._clock()
+        if self._last_look - last_look > NEXT_SILENCE_SECONDS or now < self._before:
+            self._before = now
+        return self._before
+
+
 class Head:
     """The head of one cluster.
 
     :param clusters: gives the clusters of the schema; asked only when Snowflake must be.
     :param tokens: gives the credentials for the ingress.
+    :param restarts: where others have diagnosed the same head.
     """
 
     def __init__(
-        self, cluster_name: str, clusters: Callable[[], Clusters], tokens: Callable[[], IngressTokens]
+        self,
+        cluster_name: str,
+        clusters: Callable[[], Clusters],
+        tokens: Callable[[], IngressTokens],
+        restarts: Restarts | None = None,
     ) -> None:
         self.cluster_name, self._clusters, self.tokens = cluster_name, clusters, tokens
+        self._restarts = restarts or Restarts()
         self._endpoints: dict[str, str] | None = None
 
     def endpoints(self) -> dict[str, str]:
@@ -86,8 +117,11 @@ class Head:
             raise HeadGoneError(msg) from error
         except SnowflakeUnreachableError:
             return
-        if state.is_asleep or state.failure:
-            why = state.failure or f"service {state.service.name} is {state.service.status}; resume the cluster"
+        # Those of a service that is up are not known.
+        before = self._restarts.before(state.restarts) if state.containers else 0
+        failure = state.failure_since(before)
+        if state.is_asleep or failure:
+            why = failure or f"service {state.service.name} is {state.service.status}; resume the cluster"
             msg = f"Ray does not answer because its head does not run: {why}"
             raise HeadGoneError(msg)
 

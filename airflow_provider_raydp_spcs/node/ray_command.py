@@ -34,6 +34,10 @@ _HEALTH_CHECKS: Final = {
     "RAY_health_check_failure_threshold": "3",
 }
 
+# A head that is silent for so long is gone, and Ray's state with it; the worker ends, and joins the next one. Ray's default is a
+# minute, for heads whose state outlives them.
+_PATIENCE_WITH_HEAD: Final = {"RAY_gcs_rpc_server_reconnect_timeout_s": "20"}
+
 
 def ray_arguments(settings: NodeSettings, address: str) -> list[str]:
     """Arguments of ``ray start`` with every port that others may need pinned."""
@@ -98,7 +102,7 @@ def ray_environment(
         # ports is Snowflake's to say: its sign-in from outside, and the owner's role inside the account (reference 3.4).
         "RAY_AUTH_MODE": base.get("RAY_AUTH_MODE", "disabled"),
         "PYTHONUNBUFFERED": "1",
-        **(_head_environment(settings, address, base) if settings.role is Role.HEAD else {}),
+        **(_head_environment(settings, address, base) if settings.role is Role.HEAD else _PATIENCE_WITH_HEAD),
     }
 
 

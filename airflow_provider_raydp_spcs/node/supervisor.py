@@ -51,6 +51,7 @@ def run(role: Role) -> int:
 def _run(settings: NodeSettings) -> int:
     address = own_address()
     settings.ray_dir.mkdir(parents=True, exist_ok=True)
+    forget_killed_run(settings.ray_dir)
     options = write_jvm_options(settings.ray_dir)
     environment = ray_environment(settings, address, find_java(), options, os.environ)
     stopping = _StopSignals()
@@ -96,6 +97,15 @@ def _run(settings: NodeSettings) -> int:
         return 0
     say(f"Ray ended by itself with exit code {code}{_last_words(settings.ray_dir)}")
     return code or 1
+
+
+def forget_killed_run(ray_dir: Path) -> None:
+    """Take away Ray's note of where it runs, which stays after a SIGKILL.
+
+    With it a head does not start while any raylet in the list of processes speaks of its address, as that of a worker does
+    that still waits for this head.
+    """
+    (ray_dir / "ray_current_cluster").unlink(missing_ok=True)
 
 
 def _notebook(settings: NodeSettings, address: str, environment: Mapping[str, str]) -> Notebook:

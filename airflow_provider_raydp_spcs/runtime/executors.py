@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_raydp_spcs.runtime.beside import looking
 from airflow_provider_raydp_spcs.runtime.errors import SparkStartError
 from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize
 
@@ -30,38 +30,30 @@ def executors_awaited(
     :param available: resources that nobody uses, by Ray.
     :raises SparkStartError: no executor came up in time, and the block wanted one.
     """
-    ended = threading.Event()
     overdue: list[SparkStartError] = []
     began = time.monotonic()
 
-    def watch() -> None:
-        while has_no_executor(spark):
-            if time.monotonic() - began >= timeout:
+    def look() -> bool:
+        try:
+            if has_no_executor(spark):
+                if time.monotonic() - began < timeout:
+                    return True
                 overdue.append(_too_late(size, timeout, available()))
                 spark.sparkContext._jsc.sc().stop()
-                return
-            if ended.wait(LOOK_SECONDS):
-                return
-        _tell(f"Spark session: the first executor was there {time.monotonic() - began:.1f} s after the session")
-
-    def watch_while_it_lives() -> None:
-        try:
-            watch()
+            else:
+                _tell(f"Spark session: the first executor was there {time.monotonic() - began:.1f} s after the session")
         except Exception as error:
-            if not (ended.is_set() or overdue):
+            if not overdue:
                 _tell(f"Spark session: its executors cannot be counted any more: {type(error).__name__}")
+        return False
 
-    thread = threading.Thread(target=watch_while_it_lives, daemon=True, name="spark-executors")
-    thread.start()
-    try:
-        yield
-    except Exception as error:
-        if overdue:
-            raise overdue[0] from error
-        raise
-    finally:
-        ended.set()
-        thread.join(timeout=10 * LOOK_SECONDS)
+    with looking(look, LOOK_SECONDS, "spark-executors"):
+        try:
+            yield
+        except Exception as error:
+            if overdue:
+                raise overdue[0] from error
+            raise
 
 
 def has_no_executor(spark: SparkSession) -> bool:

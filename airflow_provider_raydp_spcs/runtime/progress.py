@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_raydp_spcs.runtime.beside import looking
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,23 +21,17 @@ def stages_shown(spark: SparkSession, every: float = LOOK_SECONDS, tracker: Any 
     :param every: seconds between looks; stages that are shorter are not seen.
     :param tracker: tells the stages; by default Spark's own, which tells all of the application.
     """
-    ended = threading.Event()
     progress = StageProgress(tracker or spark.sparkContext.statusTracker(), _print)
 
-    def watch() -> None:
-        while not ended.wait(every):
-            try:
-                progress.look()
-            except Exception:
-                return  # the session is on its way down; progress is no reason to fail a job
+    def look() -> bool:
+        try:
+            progress.look()
+        except Exception:
+            return False  # the session is on its way down; progress is no reason to fail a job
+        return True
 
-    thread = threading.Thread(target=watch, daemon=True, name="spark-stages")
-    thread.start()
-    try:
+    with looking(look, every, "spark-stages"):
         yield
-    finally:
-        ended.set()
-        thread.join(timeout=every + 1)
 
 
 class StageProgress:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs import ports
+from airflow_provider_raydp_spcs.runtime.app_master import app_master_watched
 from airflow_provider_raydp_spcs.runtime.errors import RuntimeRoomError
+from airflow_provider_raydp_spcs.runtime.executor_deaths import deaths_told
 from airflow_provider_raydp_spcs.runtime.executors import executors_awaited
+from airflow_provider_raydp_spcs.runtime.jvm_errors import words_kept
 from airflow_provider_raydp_spcs.runtime.metrics import is_monitored, metrics_settings, metrics_shown
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.quick_start import QuickStart, hindrance
 from airflow_provider_raydp_spcs.runtime.raydp_bridge import RaydpBridge
-from airflow_provider_raydp_spcs.runtime.sizing import SparkSize, Wish, size_spark, worker_nodes
+from airflow_provider_raydp_spcs.runtime.sizing import SparkSize, Wish, WorkerNode, size_spark, worker_nodes
 from airflow_provider_raydp_spcs.runtime.warm.places import is_warm
 from airflow_provider_raydp_spcs.runtime.warm.room import make_room
 
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 START_SECONDS: Final = 600.0
+WORKER_SECONDS: Final = 90.0
+"""How long the first worker node may take: after a head that was started anew they join it one after the other."""
+LOOK_SECONDS: Final = 0.5
 _EXECUTOR = "spark.ray.raydp_spark_executor.actor.resource"
 _MASTER = "spark.ray.raydp_spark_master.actor.resource"
 
@@ -52,7 +59,7 @@ def spark_session(
     :param configs: Spark settings that win over those made here; ``spark.executor.instances``, ``.cores`` and ``.memory``
         count as if they were given above.
     :param start_timeout: seconds until the first executor must be there; other sessions may hold the nodes meanwhile.
-    :raises SparkSizeError: what is asked for fits on no node.
+    :raises SparkSizeError: what is asked for fits on no node, or there is none.
     :raises SparkStartError: no executor came up in time.
     """
     if is_warm(os.environ):
@@ -70,7 +77,7 @@ def spark_session(
 
         if not ray.is_initialized():
             ray.init(address="auto", log_to_driver=False)
-        nodes = worker_nodes(ray.nodes())
+        nodes = await_worker(ray.nodes, min(start_timeout, WORKER_SECONDS))
         wish = Wish(executors, executor_cores, executor_memory_mib).or_settings(given)
         size = size_spark(nodes, executors=wish.executors, cores=wish.cores, memory_mib=wish.memory_mib, share=share)
         name = app_name or f"raydp-{ray.get_runtime_context().get_job_id()}"
@@ -93,11 +100,31 @@ def spark_session(
             start.end()
         raise
     try:
-        awaited = executors_awaited(spark, size, start_timeout, ray.available_resources)
-        with awaited, metrics_shown(spark), stages_shown(spark):
+        with (
+            app_master_watched(spark),
+            words_kept(),
+            deaths_told(spark),
+            executors_awaited(spark, size, start_timeout, ray.available_resources),
+            metrics_shown(spark),
+            stages_shown(spark),
+        ):
             yield spark
     finally:
         stop()
+
+
+def await_worker(nodes: Callable[[], Iterable[Mapping[str, Any]]], timeout: float) -> list[WorkerNode]:
+    """The worker nodes, as soon as there is one; none where none has come in time.
+
+    :param nodes: all of them, by Ray.
+    """
+    deadline, is_told = time.monotonic() + timeout, False
+    while not (found := worker_nodes(nodes())) and time.monotonic() < deadline:
+        if not is_told:
+            _tell(f"Spark session: no worker node has joined yet; waiting up to {timeout:g} s for one")
+            is_told = True
+        time.sleep(LOOK_SECONDS)
+    return found
 
 
 def begin(configs: Mapping[str, str]) -> tuple[QuickStart | None, str | None]:

@@ -8,6 +8,7 @@ from airflow_provider_raydp_spcs.hooks.ray_jobs import RayJobsHook
 from airflow_provider_raydp_spcs.hooks.scope import SpcsScope
 from airflow_provider_raydp_spcs.hooks.shared import async_client, shared_spcs
 from airflow_provider_raydp_spcs.jobs.aio import AsyncRayJobsClient
+from airflow_provider_raydp_spcs.jobs.head import Restarts
 from airflow_provider_raydp_spcs.jobs.watch import HeadWatch, Update
 from airflow_provider_raydp_spcs.spcs.service_info import ServiceInfo
 from airflow_provider_raydp_spcs.watching import Watches
@@ -20,11 +21,13 @@ def head_watch(scope: SpcsScope, cluster_name: str, poll: float) -> HeadWatch:
     """The watch of a cluster's head; it looks as often as the most impatient of its followers asked for."""
 
     def make() -> HeadWatch:
+        restarts = Restarts()
+
         async def connect() -> AsyncRayJobsClient:
             return await async_client(shared_spcs(scope), cluster_name)
 
         async def diagnose() -> None:
-            await shared_spcs(scope).call(lambda hook: RayJobsHook(cluster_name, hook).diagnose())
+            await shared_spcs(scope).call(lambda hook: RayJobsHook(cluster_name, hook, restarts).diagnose())
 
         return HeadWatch(connect, diagnose, poll=poll)
 

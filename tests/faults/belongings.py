@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 SCHEMA: Final = "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA"
 _IDLE: Final = ("ray::IDLE", "?")
 """Ray keeps some workers for the next task, as many as it likes."""
+_PLACE: Final = re.compile(r"127(\.\d+){3}(:\d+)?|(?<=--port=)\d+")
 _HELD: Final = f"SELECT * FROM {SCHEMA}.RAYDP_LEASES WHERE HOLDER <> '{GATE}'"
 """Each cluster's gate stays for good (``spcs.leases``)."""
 
@@ -91,7 +93,8 @@ def threads_and_connections(pid: int) -> dict[str, int]:
 
 
 def _words(process: psutil.Process) -> str:
+    """Its command line, without addresses and ports: those of an instance that was replaced are others."""
     try:
-        return " ".join(process.cmdline()).strip()[:100] or "?"
+        return _PLACE.sub("…", " ".join(process.cmdline())).strip()[:100] or "?"
     except psutil.Error:
         return "?"

@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,16 @@ from typing import Any
 import pytest
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
-from airflow_provider_raydp_spcs.cluster.config import ClusterConfig, WorkerGroup
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
-from airflow_provider_raydp_spcs.jobs.submission import HeadAddress
-from airflow_provider_raydp_spcs.spcs.ingress import session_tokens
 from tests.faults.light_system import light, light_system  # noqa: F401 - fixtures
 from tests.faults.report import Report
+from tests.faults.shared_cluster import NAME, SharedCluster
 from tests.faults.suite import Suite, suite_on_its_own
 from tests.system.live.real_airflow import RealAirflow
 
 HERE = Path(__file__).parent
 FIGURES = Path("bench")
-NAME = "FAULTS"
-"""The cluster that jobs share."""
 _report: list[Report] = []
 
 
@@ -77,21 +72,24 @@ def clusters(connection: Any) -> Clusters:
 
 
 @pytest.fixture(scope="session")
-def cluster(clusters: Clusters) -> Iterator[str]:
-    """Name of a cluster of a head and one worker, which is ready."""
-    clusters.create(ClusterConfig(NAME, worker_groups=[WorkerGroup("CPU_X64_XS", count=1)]))
-    clusters.wait_for(NAME, deadline=time.time() + 180, poll=0.5)
-    yield NAME
-    clusters.delete(NAME)
+def shared_cluster(clusters: Clusters, connection: Any, suite: Suite) -> Iterator[SharedCluster]:
+    made = SharedCluster(clusters, connection, suite.environment["SSL_CERT_FILE"])
+    yield made
+    made.delete()
 
 
-@pytest.fixture(scope="session")
-def ray(clusters: Clusters, connection: Any, suite: Suite, cluster: str) -> Iterator[RayJobsClient]:
+@pytest.fixture
+def cluster(shared_cluster: SharedCluster) -> str:
+    """Name of the cluster of a head and one worker, which is whole."""
+    shared_cluster.make_whole()
+    return NAME
+
+
+@pytest.fixture
+def ray(shared_cluster: SharedCluster, cluster: str) -> Iterator[RayJobsClient]:
     """Its jobs, past everything that is broken."""
-    found = clusters.head_endpoints(cluster)
-    address = HeadAddress(found["dashboard"], found["job-files"])
-    bundle = suite.environment["SSL_CERT_FILE"]
-    with RayJobsClient(address, tokens=session_tokens(connection), ca_bundle=bundle) as client:
+    del cluster
+    with shared_cluster.client() as client:
         yield client
 
 
@@ -102,7 +100,7 @@ def changing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def airflow(suite: Suite, changing: Path) -> Iterator[RealAirflow]:
+def real_airflow(suite: Suite, changing: Path) -> Iterator[RealAirflow]:
     with tempfile.TemporaryDirectory(prefix="af-") as folder:
         marks = Path(folder) / "marks"
         marks.mkdir()
@@ -113,6 +111,14 @@ def airflow(suite: Suite, changing: Path) -> Iterator[RealAirflow]:
             yield made
         finally:
             made.stop()
+
+
+@pytest.fixture
+def airflow(real_airflow: RealAirflow) -> Iterator[RealAirflow]:
+    """Whole again after each row, whatever became of that; a run that goes on would disturb those after it."""
+    yield real_airflow
+    real_airflow.start_missing()
+    real_airflow.end_runs()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
+from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError
 from airflow_provider_raydp_spcs.jobs.submission import JobStatus
 from tests.faults.suite import Fault
 from tests.system.live.real_airflow import RealAirflow
@@ -70,7 +72,9 @@ class Run:
 
         def printed() -> bool:
             jobs = [job.submission_id for job in self.ray.jobs() if job.metadata.get("run_id") == self.name]
-            return any(text.encode() in b"".join(self.ray.logs(job)) for job in jobs)
+            with suppress(JobNotFoundError):  # it has no log yet
+                return any(text.encode() in b"".join(self.ray.logs(job)) for job in jobs)
+            return False
 
         self.airflow.wait(printed, 120, f"no job of {self.name} has printed {text!r}")
 
@@ -90,5 +94,8 @@ class Run:
     def log(self) -> list[str]:
         """The job's lines in the logs of all tries."""
         tries = range(1, int(self.task()["try_number"]) + 1)
-        lines = [line for attempt in tries for line in self.airflow.log(self.dag, self.name, TASK, attempt)]
-        return [line for line in lines if line.startswith(self.name)]
+        return [line for attempt in tries for line in self.told(attempt) if line.startswith(self.name)]
+
+    def told(self, attempt: int = 1) -> list[str]:
+        """The whole log of a try."""
+        return self.airflow.log(self.dag, self.name, TASK, attempt)

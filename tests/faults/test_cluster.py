@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import JobStatus
+from airflow_provider_raydp_spcs.runtime.app_master import DIED
 from tests.faults.belongings import of_service
 from tests.faults.run import Run
 from tests.faults.suite import Suite
@@ -60,11 +62,23 @@ HEAD, WORKER = Part("FAULTS_HEAD", ""), Part("FAULTS_WORKER", "")
 
 
 @pytest.mark.parametrize(
-    ("part", "fault_text", "times", "expected"),
+    ("part", "fault_text", "times", "said", "expected"),
     [
-        (EXECUTOR, "JVM of the executor SIGKILLed", 1, "RayDP starts another; the job goes on and its rows are right"),
-        (APP_MASTER, "JVM of RayDP's app master SIGKILLed", 1, "the job ends well, or a retry does"),
-        (DRIVER, "driver SIGKILLed", 2, "the try fails, the next one runs a new job to its end"),
+        (
+            EXECUTOR,
+            "JVM of the executor SIGKILLed",
+            1,
+            "Lost executor 0",
+            "RayDP starts another; the job goes on and its rows are right",
+        ),
+        (
+            APP_MASTER,
+            "JVM of RayDP's app master SIGKILLed",
+            2,
+            f"JobFailedError: .*{DIED}",
+            "its executors end with it; the job fails and says so, the next try runs a new one to its end",
+        ),
+        (DRIVER, "driver SIGKILLed", 2, "JobFailedError: ", "the try fails, the next one runs a new job to its end"),
     ],
     ids=["executor", "app-master", "driver"],
 )
@@ -75,6 +89,7 @@ def test_a_process_of_the_job_is_killed(
     part: Part,
     fault_text: str,
     times: int,
+    said: str,
     expected: str,
 ) -> None:
     with suite.fault("Cluster", fault_text, expected) as fault:
@@ -84,6 +99,7 @@ def test_a_process_of_the_job_is_killed(
         fault.struck(bool(part.kill(suite)))
         run.succeed(240)
         assert run.jobs().count(JobStatus.SUCCEEDED) == 1
+        assert re.search(said, "\n".join(run.told()), re.DOTALL)
         fault.seen(f"as expected; {len(run.jobs())} job(s), {run.task()['try_number']} tries")
 
 
@@ -114,6 +130,7 @@ def test_the_head_is_killed(
         fault.struck(bool(HEAD.kill(suite)))
         run.succeed(300)
         clusters.wait_for(cluster, deadline=time.time() + 120, poll=0.5)
+        assert "JobLostError" in "\n".join(run.told())
         assert run.jobs() == [JobStatus.SUCCEEDED], "Ray knows the second job only"
         fault.seen(f"as expected; {run.task()['try_number']} tries")
 
@@ -139,7 +156,7 @@ def test_a_worker_is_cut_off(airflow: RealAirflow, ray: RayJobsClient, suite: Su
         pytest.skip("a network is cut by root only")
     with suite.fault(
         "Cluster",
-        "network of the worker cut for 25 s, longer than Ray's patience",
+        "network of the worker cut for 15 s, longer than Ray's patience",
         "Ray gives the node up, and it comes back as a new one; the job goes on there, or a retry does",
     ) as fault:
         run = Run.counting(airflow, ray, fault)
@@ -147,6 +164,6 @@ def test_a_worker_is_cut_off(airflow: RealAirflow, ray: RayJobsClient, suite: Su
         addresses = {process.environ()["SPCS_INSTANCE_ADDRESS"] for process in WORKER.find(suite)}
         with cut_off(addresses):
             fault.struck(len(addresses))
-            time.sleep(25)
+            time.sleep(15)
         run.succeed(300)
         fault.seen(f"as expected; {len(run.jobs())} job(s), {run.task()['try_number']} tries")

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs.runtime import errors
 from airflow_provider_raydp_spcs.runtime.errors import RuntimeRoomError, WarmSessionError
+from airflow_provider_raydp_spcs.runtime.executor_deaths import deaths_told
+from airflow_provider_raydp_spcs.runtime.jvm_errors import words_kept
 from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.raydp_bridge import RaydpBridge
 from airflow_provider_raydp_spcs.runtime.warm.places import FOLDER, keeper_socket, nursery_socket
@@ -51,7 +53,8 @@ def attached(sessions: Sessions, configs: Mapping[str, str], timeout: float, say
         bridge = _Bridge(spark, line)
         try:
             _set(spark, configs)
-            with _ray_namespace(door.namespace, say), stages_shown(spark, tracker=_own_stages(spark, door.tag)):
+            shown = stages_shown(spark, tracker=_own_stages(spark, door.tag))
+            with _ray_namespace(door.namespace, say), shown, words_kept(), deaths_told(spark):
                 yield spark
         finally:
             bridge.stop()

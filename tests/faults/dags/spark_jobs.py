@@ -24,16 +24,18 @@ with DAG("spark_jobs", schedule=None):
         poll_interval=0.5,
     )
 
-with DAG("misbehaving_jobs", schedule=None):
-    SubmitRayDPJobOperator(
-        task_id="job",
-        cluster_name="{{ dag_run.conf.get('cluster', 'FAULTS') }}",
-        application=str(JOBS / "misbehave.py"),
-        application_args=[
-            "--name", "{{ dag_run.conf['name'] }}",
-            "--way", "{{ dag_run.conf['way'] }}",
-            "--amount", "{{ dag_run.conf.get('amount', 0) }}",
-        ],
-        timeout=60,
-        poll_interval=0.5,
-    )  # fmt: skip
+for dag, seconds in (("misbehaving_jobs", 90), ("hanging_jobs", 25)):
+    with DAG(dag, schedule=None):
+        SubmitRayDPJobOperator(
+            task_id="job",
+            cluster_name="{{ dag_run.conf.get('cluster', 'FAULTS') }}",
+            application=str(JOBS / "misbehave.py"),
+            application_args=[
+                "--name", "{{ dag_run.conf['name'] }}",
+                "--way", "{{ dag_run.conf['way'] }}",
+                "--amount", "{{ dag_run.conf.get('amount', 0) }}",
+            ],
+            timeout=seconds,
+            poll_interval=0.5,
+            max_log_lines=5_000,
+        )  # fmt: skip

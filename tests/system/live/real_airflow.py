@@ -105,6 +105,19 @@ class RealAirflow:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def start_missing(self) -> None:
+        """Start those components again that were killed."""
+        for name in COMPONENTS:
+            if name not in self._running:
+                self.start_component(name)
+        self.wait(self._answers, 120, "the API server does not answer")
+
+    def end_runs(self) -> None:
+        """Let every run fail that goes on."""
+        for run in self.ask("GET", "/api/v2/dags/~/dagRuns", state="running", limit=100)["dag_runs"]:
+            path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'])}"
+            self.ask("PATCH", path, {"state": "failed"})
+
     def revive(self) -> list[str]:
         """Start those components again that have ended by themselves, as a service manager does; answer their names."""
         ended = [name for name, process in self._running.items() if process.poll() is not None]
@@ -221,10 +234,10 @@ class RealAirflow:
         return self.ask("GET", path, map_index=map_index, deserialize=True)["value"]
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1, map_index: int = -1) -> list[str]:
-        """The messages of a try's log, as the API server shows it."""
+        """The messages of a try's log, as the API server shows it, with the errors that belong to them."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{attempt}"
         found = self.ask("GET", path, map_index=map_index, full_content=True)["content"]
-        return [str(line["event"]) if isinstance(line, dict) else str(line) for line in found]
+        return [text for line in found for text in _texts(line)]
 
     def wait(self, until: Callable[[], bool], seconds: float, why: str) -> None:
         deadline = time.monotonic() + seconds
@@ -252,3 +265,13 @@ class RealAirflow:
         if not hasattr(self, "_token"):
             self._token = httpx.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
         return {"Authorization": f"Bearer {self._token}"}
+
+
+def _texts(line: Any) -> list[str]:
+    """One line of a log; of an error its class and message."""
+    if not isinstance(line, dict):
+        return [str(line)]
+    return [
+        str(line["event"]),
+        *(f"{each['exc_type']}: {each['exc_value']}" for each in line.get("error_detail") or ()),
+    ]

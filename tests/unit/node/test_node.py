@@ -179,6 +179,12 @@ def test_the_environment_reaches_every_jvm(tmp_path: Path) -> None:
     assert found["RAY_AUTH_MODE"] == "disabled"
 
 
+def test_a_worker_does_not_wait_long_for_a_head_that_is_gone(tmp_path: Path) -> None:
+    settings = NodeSettings.read(Role.WORKER, {"RAYDP_HEAD_ADDRESS": "10.0.0.1:6379"})
+    found = ray_environment(settings, "10.0.0.2", tmp_path, "@options", {})
+    assert found["RAY_gcs_rpc_server_reconnect_timeout_s"] == "20"
+
+
 def test_the_readiness_answer_follows_ray() -> None:
     address = f"127.{random.randint(100, 200)}.{random.randint(0, 250)}.{random.randint(2, 250)}"
     ready = [False]
@@ -220,3 +226,10 @@ def test_the_entry_point_ends_with_a_reason(arguments: list[str], part: str, tmp
     )
     assert done.returncode != 0
     assert part in done.stdout + done.stderr
+
+
+def test_a_run_that_was_killed_leaves_no_note_of_itself(tmp_path: Path) -> None:
+    supervisor.forget_killed_run(tmp_path)
+    (tmp_path / "ray_current_cluster").write_text("127.200.1.1:6379")
+    supervisor.forget_killed_run(tmp_path)
+    assert not list(tmp_path.iterdir())

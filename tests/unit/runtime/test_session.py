@@ -55,6 +55,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "executors_awaited", lambda *_: nullcontext())
     monkeypatch.setattr(session, "metrics_shown", lambda _spark: nullcontext())
     monkeypatch.setattr(session, "stages_shown", lambda _spark: nullcontext())
+    monkeypatch.setattr(session, "app_master_watched", lambda _spark: nullcontext())
 
     def stock(app_name: str, settings: dict[str, str], size: Any) -> Any:
         world.stock.append((app_name, settings, size))
@@ -117,6 +118,27 @@ def test_a_size_that_cannot_be_ends_what_has_begun() -> None:
         pass
     assert world.start.ended == 1
     assert not world.stock
+
+
+def test_a_worker_that_has_not_joined_yet_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks: list[list[dict[str, Any]]] = [[], [{**NODE, "Alive": False}], [NODE]]
+    monkeypatch.setattr("ray.nodes", lambda: looks.pop(0))
+    monkeypatch.setattr(session, "LOOK_SECONDS", 0)
+    with session.spark_session() as spark:
+        assert spark == "quick"  # type: ignore[comparison-overlap]
+    assert capsys.readouterr().out.count("no worker node has joined yet") == 1
+
+
+def test_where_none_joins_it_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.nodes", list)
+    with (
+        pytest.raises(SparkSizeError, match="no living node has the Ray resource 'worker'"),
+        session.spark_session(start_timeout=0),
+    ):
+        pass
+    assert world.start.ended == 1
 
 
 def test_an_error_in_the_block_ends_the_session() -> None:

@@ -22,9 +22,9 @@ if arguments.way == "hang":
         print("hanging", flush=True)
         spark.range(1).where("reflect('java.lang.Thread', 'sleep', 3600000L) IS NOT NULL").count()
 elif arguments.way == "memory":
-    # One row of a gigabyte does not fit into an executor of 600 MiB.
+    # One row of a gigabyte does not fit into an executor of 600 MiB. What does not depend on the row the driver works out.
     with spark_session(executors=1, executor_memory_mib=600) as spark:
-        spark.range(1).selectExpr("length(repeat('x', 1000000000)) + length(repeat('y', 1000000000)) AS n").collect()
+        spark.range(1).selectExpr("length(repeat('x', CAST(1000000000 + id AS INT))) AS n").collect()
 elif arguments.way == "disk":
     import ray
 
