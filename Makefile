@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode --quiet
-FAULTS ?= tests/faults
+FAULTS ?=
+# Faults that need no Ray; the others wait most of the time, so both kinds run side by side.
+LIGHT_FAULTS := $(addprefix tests/faults/test_,hostile_input.py ingress.py secrets.py snowflake.py)
 SOURCES := airflow_provider_raydp_spcs dags tests
 
-.PHONY: demo test test-live test-whole faults soak unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-executor-options bench-tables bench-warm constraints wheel clean
+.PHONY: demo test test-live test-whole faults faults-cluster faults-light soak unit check format bench bench-demo bench-import bench-deferred bench-noop bench-statements bench-creation bench-log-export bench-exchange bench-nodes bench-results class-data bench-cold-session bench-executor-options bench-tables bench-warm constraints wheel clean
 
 demo: $(VENV)/.installed-local  ## the whole way: local Snowflake, cluster, Spark job, logs, teardown
 	$(BIN)/raydp-spcs demo
@@ -21,7 +23,13 @@ test-whole: $(VENV)/.installed-dev $(VENV)/.class-data  ## of `make test` those 
 	$(BIN)/pytest tests/system/whole
 
 faults: $(VENV)/.installed-dev $(VENV)/.class-data  ## breaks everything on purpose; a table of what became of it, also in bench/
-	$(BIN)/pytest $(FAULTS)
+	$(if $(FAULTS),$(BIN)/pytest $(FAULTS),$(MAKE) --keep-going --jobs 2 --output-sync faults-cluster faults-light)
+
+faults-cluster: $(VENV)/.installed-dev $(VENV)/.class-data  ## of these what happens to Airflow and to clusters
+	FAULTS_TABLE=faults-cluster $(BIN)/pytest tests/faults $(addprefix --ignore ,$(LIGHT_FAULTS))
+
+faults-light: $(VENV)/.installed-dev  ## of these what happens between clients and Snowflake, and hostile input
+	FAULTS_TABLE=faults-light $(BIN)/pytest $(LIGHT_FAULTS)
 
 soak: $(VENV)/.installed-dev $(VENV)/.class-data  ## two hundred DAG runs, four at once: none lost, no memory that grows
 	$(BIN)/python -m tests.faults.soak

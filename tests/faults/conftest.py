@@ -123,6 +123,6 @@ def airflow(real_airflow: RealAirflow) -> Iterator[RealAirflow]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for made in _report:
-        made.write(FIGURES)
+        made.write(FIGURES, os.environ.get("FAULTS_TABLE", "faults"))
         terminalreporter.section("faults")
         terminalreporter.write_line(made.table())

@@ -64,9 +64,9 @@ class Report:
         lines += ["", f"{len(self.rows)} faults, seed {self.seed}: {lost} lost, {doubled} doubled, {leaked} leaked."]
         return "\n".join(lines)
 
-    def write(self, folder: Path) -> None:
-        """Leave ``faults.md`` and ``faults.json`` in a folder."""
+    def write(self, folder: Path, name: str) -> None:
+        """Leave it in a folder under a name, as Markdown and as JSON."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "faults.md").write_text(f"{self.table()}\n")
+        (folder / f"{name}.md").write_text(f"{self.table()}\n")
         rows = [asdict(row) for row in self.rows]
-        (folder / "faults.json").write_text(json.dumps({"seed": self.seed, "rows": rows}, indent=1))
+        (folder / f"{name}.json").write_text(json.dumps({"seed": self.seed, "rows": rows}, indent=1))
