@@ -53,9 +53,10 @@ SPECIFICATIONS = ("cluster.config", "spcs.specification", "cluster.lifecycle:Clu
 
 
 @pytest.fixture(scope="module")
-def attacked(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+def attacked(report: Report, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """A light system of this module's own: what is tried here would be in the way of clusters."""
-    with suite_on_its_own(report, make_images(tmp_path_factory.mktemp("images"))) as made:
+    images = make_images(tmp_path_factory.mktemp("images"))
+    with suite_on_its_own(report, images, temporary / "attacked") as made:
         yield made
 
 

@@ -54,9 +54,10 @@ CLUSTER: Final = {"head": SMALL, "worker_groups": [{**SMALL, "name": "worker", "
 
 
 @pytest.fixture(scope="module")
-def secretive(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+def secretive(report: Report, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """A system whose clusters are light, with a user who has every kind of credential."""
-    with suite_on_its_own(report, make_images(tmp_path_factory.mktemp("images"))) as made:
+    images = make_images(tmp_path_factory.mktemp("images"))
+    with suite_on_its_own(report, images, temporary / "secretive") as made:
         yield made
 
 
