@@ -34,6 +34,7 @@ from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOpera
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.faults.report import Report
+from tests.faults.secrets_places import search_account
 from tests.faults.secrets_search import SecretsSearch
 from tests.faults.suite import Suite, suite_on_its_own
 from tests.integration.containers import until
@@ -266,19 +267,7 @@ def everywhere(system: Suite, secrets: Mapping[str, str], traces: Traces, own: P
     search.processes(
         may_have=lambda process: process.pid in {os.getpid(), *(each.pid for each in psutil.Process().parents())}
     )
-    with connect(system.environment) as connection:
-        session = ConnectorSession(connection)
-        for row in session.execute("SHOW SERVICES"):
-            search.values(f"service {row['name']}", row)
-            search.values(f"specification of {row['name']}", session.execute(f"DESCRIBE SERVICE {row['name']}"))
-            for container in session.execute(f"SHOW SERVICE CONTAINERS IN SERVICE {row['name']}"):
-                text = session.execute(
-                    f"SELECT SYSTEM$GET_SERVICE_LOGS('{row['name']}', '0', '{container['container_name']}') AS LOG"
-                )
-                search.values(f"log of {row['name']}", text)
-        search.values("events", session.execute("SELECT * FROM SNOWFLAKE.TELEMETRY.EVENTS"))
-        for statement in ("SHOW USERS", "SHOW COMPUTE POOLS", "SHOW STAGES", "SHOW PARAMETERS"):
-            search.values(statement, session.execute(statement))
+    search_account(search, system.environment)
     assert daemon.status(system.home).pid, "the server lives"
     return search
 

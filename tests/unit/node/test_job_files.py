@@ -60,7 +60,9 @@ def test_an_answer_waits_for_no_acknowledgement(server: ThreadingHTTPServer) -> 
     with contextlib.closing(http.client.HTTPConnection(ADDRESS, ports.JOB_FILES, timeout=10)) as connection:
         connection.request("GET", "/version")
         connection.getresponse().read()
-        (kept,) = [each for each in psutil.Process().net_connections("tcp4") if each.raddr == connection.sock.getsockname()]
+        (kept,) = [
+            each for each in psutil.Process().net_connections("tcp4") if each.raddr == connection.sock.getsockname()
+        ]
         with socket.socket(fileno=os.dup(kept.fd)) as inside:
             assert inside.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
