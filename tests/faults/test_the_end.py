@@ -15,23 +15,6 @@ SPARE = 8
 CANARY = "a-run-that-is-found"
 
 
-def test_long_lived_parts_hold_no_more_than_at_the_start(airflow: RealAirflow, suite: Suite) -> None:
-    del airflow
-    with suite.fault(
-        "Airflow",
-        "all faults of this run, one after another",
-        "the local Snowflake holds no more threads and connections than at the start",
-    ) as fault:
-        fault.struck(sum(row.times for row in suite.report.rows))
-        now = threads_and_connections(suite.server)
-        fault.row.leaked += [
-            f"{what}: {now[what]} instead of {before}"
-            for what, before in suite.at_start.items()
-            if now[what] > before + SPARE
-        ]
-        fault.seen(", ".join(f"{now[what]} {what}, {before} at the start" for what, before in suite.at_start.items()))
-
-
 def test_no_secret_is_left_by_the_whole_airflow(airflow: RealAirflow, suite: Suite) -> None:
     """In what all rows before have left, and in what two runs leave that find a cluster, or say that there is none."""
     with suite.fault(
@@ -50,3 +33,20 @@ def test_no_secret_is_left_by_the_whole_airflow(airflow: RealAirflow, suite: Sui
         fault.row.leaked += [str(each) for each in search.found if each.secret != "canary"]
         fault.struck(search.places)
         fault.seen(f"in none of {search.places:,} files, rows, specifications, logs, arguments and environments")
+
+
+def test_long_lived_parts_hold_no_more_than_at_the_start(airflow: RealAirflow, suite: Suite) -> None:
+    del airflow
+    with suite.fault(
+        "Airflow",
+        "all faults of this run, one after another",
+        "the local Snowflake holds no more threads and connections than at the start",
+    ) as fault:
+        fault.struck(sum(row.times for row in suite.report.rows))
+        now = threads_and_connections(suite.server)
+        fault.row.leaked += [
+            f"{what}: {now[what]} instead of {before}"
+            for what, before in suite.at_start.items()
+            if now[what] > before + SPARE
+        ]
+        fault.seen(", ".join(f"{now[what]} {what}, {before} at the start" for what, before in suite.at_start.items()))

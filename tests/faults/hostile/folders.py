@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_raydp_spcs import ports
-from airflow_provider_raydp_spcs.cluster.log_places import LIVE, Boot
+from airflow_provider_raydp_spcs.cluster.log_places import LIVE
 from airflow_provider_raydp_spcs.node import job_files, log_door
 from airflow_provider_raydp_spcs.node.log_export import NodeExport
 from airflow_provider_raydp_spcs.node.log_gathering import Gathering
@@ -52,8 +52,8 @@ class Node:
             os.mkfifo(folder / f"{beginning}pipe{ending}")
         (self.logs / "worker-link.out").symlink_to(root / "secret")
         os.mkfifo(self.logs / "worker-pipe.out")
-        self.before = self.outside()
-        export = NodeExport(self.logs, self.stage, boot_of(address))
+        self.before, self.boot = self.outside(), boot_of(address)
+        export = NodeExport(self.logs, self.stage, self.boot)
         self.doors = [log_door.serve(address, Orders(export.export))]
         gathering = Gathering(export, self.logs, self.stage, "@D.S.L", "C", lambda: [address], log_door.ask)
         self.doors.append(job_files.serve(address, self.ray, exports=Orders(gathering.gather)))
@@ -171,9 +171,7 @@ def odd_names(chance: random.Random, count: int) -> list[str]:
 
 def ship(node: Node, say: list[str]) -> LogShipping:
     """One look at the logs, which ships what is there."""
-    shipping = LogShipping(
-        node.logs, node.stage, "C", Boot.read(str(boot_of(node.address))) or boot_of(node.address), say.append
-    )
+    shipping = LogShipping(node.logs, node.stage, "C", node.boot, say.append)
     shipping.look()
     return shipping
 
