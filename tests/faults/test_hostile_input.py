@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import re
 import subprocess
@@ -77,6 +78,12 @@ def airflow_connection(attacked: Suite, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv(
         "AIRFLOW_CONN_SNOWFLAKE_DEFAULT", json.dumps({"conn_type": "snowflake", "extra": known, **login})
     )
+
+
+@pytest.fixture(autouse=True)
+def _silent_connector(caplog: pytest.LogCaptureFixture) -> None:
+    """What it logs of an upload that fails holds the upload, and its temporary folder, for as long as pytest keeps the line."""
+    caplog.set_level(logging.CRITICAL, "snowflake.connector")
 
 
 def all_calls() -> list[Call]:
