@@ -9,6 +9,7 @@ because many small ones are replaced by a large one before they are removed.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ DRIVER_LOGS: Final = re.compile(r"job-driver-[A-Za-z0-9][A-Za-z0-9_.-]*\.log\Z")
 LAST_WORDS: Final = re.compile(r"(raylet|gcs_server)\.(out|err)\Z|ray_process_exit\.log\Z")
 """Why a node's Ray ended, if it did."""
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.=-]+")
+LONGEST_PART: Final = 240
+"""A stage that is mounted holds names of 255 bytes, some of which have more around such a part."""
 _SAFE: Final = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_.=-]*\Z")
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 _BOOT: Final = re.compile(r"(?P<address>[0-9A-Fa-f.-]+)_(?P<time>\d{8}T\d{6}Z)\Z")
@@ -28,8 +31,12 @@ _PIECE: Final = re.compile(r"(?P<file>.+)\.part-(?P<start>\d+)-(?P<end>\d+)\Z")
 
 
 def safe_part(text: str) -> str:
-    """A text as one part of a stage path; run ids hold colons and plus signs."""
-    return _UNSAFE.sub("_", text).strip(".") or "_"
+    """A text as one part of a stage path; run ids hold colons and plus signs, and a part that is too long ends in its checksum."""
+    safe = _UNSAFE.sub("_", text).strip(".") or "_"
+    if len(safe) <= LONGEST_PART:
+        return safe
+    checksum = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{safe[: LONGEST_PART - len(checksum) - 1]}-{checksum}"
 
 
 def free_name(text: str, taken: set[str]) -> str:

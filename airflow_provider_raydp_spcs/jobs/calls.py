@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -14,6 +14,8 @@ from airflow_provider_raydp_spcs.jobs.replies import check, content
 from airflow_provider_raydp_spcs.jobs.submission import JobInfo, JobRequest, LogPiece
 
 T = TypeVar("T")
+LONGEST_PART: Final = 1000
+"""Characters of one part of an address; servers refuse long addresses, and clients fail at them."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,16 @@ def part(text: str, kind: str = "submission id") -> str:
 
     :raises JobInputError: no path can hold it.
     """
-    if not isinstance(text, str) or not text.strip(".") or any(0xD800 <= ord(character) < 0xE000 for character in text):
-        msg = f"{str(text)[:200]!r} is no {kind}; allowed are texts other than dots, without halves of surrogate pairs"
+    if (
+        not isinstance(text, str)
+        or not text.strip(".")
+        or len(text) > LONGEST_PART
+        or any(0xD800 <= ord(character) < 0xE000 for character in text)
+    ):
+        msg = (
+            f"{str(text)[:200]!r} is no {kind}; allowed are texts other than dots, of {LONGEST_PART} characters at most, without "
+            "halves of surrogate pairs"
+        )
         raise JobInputError(msg)
     return quote(text, safe="")
 

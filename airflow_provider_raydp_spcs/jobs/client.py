@@ -18,6 +18,7 @@ from airflow_provider_raydp_spcs.jobs.errors import (
     JobExistsError,
     JobNotFoundError,
     NotSignedInError,
+    RayJobsError,
     RayUnreachableError,
     TokenRefusedError,
 )
@@ -94,6 +95,18 @@ class RayJobsClient:
         try:
             self.call(calls.submit(request))
         except JobExistsError:
+            return False
+        except RayJobsError as refusal:
+            if type(refusal) is not RayJobsError or not self._knows(request.submission_id):
+                raise
+            return False
+        return True
+
+    def _knows(self, submission_id: str) -> bool:
+        """For a refusal that says nothing: that a job "already exists" is the end of Ray's answer, which may be lost on the way."""
+        try:
+            self.info(submission_id)
+        except JobNotFoundError:
             return False
         return True
 

@@ -93,6 +93,8 @@ def serve(
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # An answer is sent in two pieces, of which the second would wait 40 ms for the first one's acknowledgement.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             _, kind, name = [*self.path.split("/"), "", ""][:3]

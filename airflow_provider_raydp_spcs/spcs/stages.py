@@ -96,7 +96,7 @@ class Stages:
         """
         found: list[Path] = []
         for file in files:
-            if not (Path(folder) / file.path).resolve().is_relative_to(Path(folder).resolve()):
+            if not _is_within(Path(folder), file.path):
                 msg = f"{file.name!r} on the stage would be put outside of {str(folder)!r}; remove or rename it"
                 raise InvalidValueError(msg)
         for done, file in enumerate(files, start=1):
@@ -125,6 +125,18 @@ class Stages:
         """Remove the files whose path starts with the given one; answer their names."""
         matching = f" PATTERN = {sql.literal(pattern)}" if pattern else ""
         return [rows.text(row, "name") for row in self._session.execute(f"REMOVE {sql.stage_path(path)}{matching}")]
+
+
+def _is_within(folder: Path, path: str) -> bool:
+    """Whether a path below a folder stays there.
+
+    :raises InvalidValueError: it is no path that a file system has.
+    """
+    try:
+        return (folder / path).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError) as error:
+        msg = f"there can be no file {str(folder / path)[:500]!r}: {error}; name another folder"
+        raise InvalidValueError(msg) from error
 
 
 def _is_there(path: Path) -> bool:

@@ -39,10 +39,15 @@ def report() -> Report:
 
 @pytest.fixture(scope="session")
 def temporary() -> Iterator[Path]:
-    """A folder for temporary files of the suite and all that it starts: whatever is left there is a leak of theirs."""
+    """A folder for temporary files of the suite and all that it starts: whatever is left there is a leak of theirs.
+
+    Of whatever else runs on this machine there is nothing.
+    """
     before = os.environ.get("TMPDIR"), tempfile.tempdir
     # Short, for paths of sockets below it may have 107 bytes only.
     folder = Path(tempfile.mkdtemp(prefix="f-"))
+    # As open as the usual one: what lies there and nobody else may read has to be closed itself.
+    folder.chmod(0o755)
     os.environ["TMPDIR"], tempfile.tempdir = str(folder), str(folder)
     try:
         yield folder

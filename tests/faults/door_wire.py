@@ -91,8 +91,9 @@ class Tunnel:
 
     async def _exchange(self) -> None:
         client = h11.Connection(h11.SERVER)
+        idle_seconds = None  # a connection is idle behind an answer only, not while its first request is made
         while True:
-            async with asyncio.timeout(self._keeper.idle_seconds):
+            async with asyncio.timeout(idle_seconds):
                 request = await _event(client, self._reader)
             if not isinstance(request, h11.Request):
                 return
@@ -112,6 +113,7 @@ class Tunnel:
             if client.our_state is not h11.DONE or client.their_state is not h11.DONE:
                 return
             client.start_next_cycle()
+            idle_seconds = self._keeper.idle_seconds
 
     def _asked(self, request: h11.Request, body: bytes) -> Asked:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import re
 import subprocess
@@ -53,9 +54,10 @@ SPECIFICATIONS = ("cluster.config", "spcs.specification", "cluster.lifecycle:Clu
 
 
 @pytest.fixture(scope="module")
-def attacked(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+def attacked(report: Report, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """A light system of this module's own: what is tried here would be in the way of clusters."""
-    with suite_on_its_own(report, make_images(tmp_path_factory.mktemp("images"))) as made:
+    images = make_images(tmp_path_factory.mktemp("images"))
+    with suite_on_its_own(report, images, temporary / "attacked") as made:
         yield made
 
 
@@ -76,6 +78,12 @@ def airflow_connection(attacked: Suite, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv(
         "AIRFLOW_CONN_SNOWFLAKE_DEFAULT", json.dumps({"conn_type": "snowflake", "extra": known, **login})
     )
+
+
+@pytest.fixture(autouse=True)
+def _silent_connector(caplog: pytest.LogCaptureFixture) -> None:
+    """What it logs of an upload that fails holds the upload, and its temporary folder, for as long as pytest keeps the line."""
+    caplog.set_level(logging.CRITICAL, "snowflake.connector")
 
 
 def all_calls() -> list[Call]:

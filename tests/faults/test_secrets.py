@@ -34,6 +34,7 @@ from airflow_provider_raydp_spcs.operators.submit_job import SubmitRayDPJobOpera
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 from tests.faults.report import Report
+from tests.faults.secrets_places import search_account
 from tests.faults.secrets_search import SecretsSearch
 from tests.faults.suite import Suite, suite_on_its_own
 from tests.integration.containers import until
@@ -54,9 +55,10 @@ CLUSTER: Final = {"head": SMALL, "worker_groups": [{**SMALL, "name": "worker", "
 
 
 @pytest.fixture(scope="module")
-def secretive(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+def secretive(report: Report, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """A system whose clusters are light, with a user who has every kind of credential."""
-    with suite_on_its_own(report, make_images(tmp_path_factory.mktemp("images"))) as made:
+    images = make_images(tmp_path_factory.mktemp("images"))
+    with suite_on_its_own(report, images, temporary / "secretive") as made:
         yield made
 
 
@@ -265,19 +267,7 @@ def everywhere(system: Suite, secrets: Mapping[str, str], traces: Traces, own: P
     search.processes(
         may_have=lambda process: process.pid in {os.getpid(), *(each.pid for each in psutil.Process().parents())}
     )
-    with connect(system.environment) as connection:
-        session = ConnectorSession(connection)
-        for row in session.execute("SHOW SERVICES"):
-            search.values(f"service {row['name']}", row)
-            search.values(f"specification of {row['name']}", session.execute(f"DESCRIBE SERVICE {row['name']}"))
-            for container in session.execute(f"SHOW SERVICE CONTAINERS IN SERVICE {row['name']}"):
-                text = session.execute(
-                    f"SELECT SYSTEM$GET_SERVICE_LOGS('{row['name']}', '0', '{container['container_name']}') AS LOG"
-                )
-                search.values(f"log of {row['name']}", text)
-        search.values("events", session.execute("SELECT * FROM SNOWFLAKE.TELEMETRY.EVENTS"))
-        for statement in ("SHOW USERS", "SHOW COMPUTE POOLS", "SHOW STAGES", "SHOW PARAMETERS"):
-            search.values(statement, session.execute(statement))
+    search_account(search, system.environment)
     assert daemon.status(system.home).pid, "the server lives"
     return search
 

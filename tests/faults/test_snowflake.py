@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
 from airflow_provider_raydp_spcs.cluster.errors import ClusterNotFoundError
@@ -321,5 +320,7 @@ def test_a_server_that_is_killed_and_started_again_is_borne(light: Light) -> Non
 
 def _kill_and_start(light: Light) -> None:
     home: Path = light.suite.home
-    os.kill(daemon.status(home).pid, signal.SIGKILL)
+    server = psutil.Process(daemon.status(home).pid)
+    server.kill()
+    server.wait(30)  # one that is about to end would be taken for one that runs
     daemon.up(home, port=light.port, images=light.images)

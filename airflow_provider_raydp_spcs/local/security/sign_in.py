@@ -29,6 +29,9 @@ SESSION_SECONDS: Final = 3600
 SERVICE_SECONDS: Final = 3600
 """A service's token is valid for an hour at most (SPCS reference 3.5)."""
 BROWSER_SECONDS: Final = 4 * 3600
+HINT: Final = "ver:3-hint:71253309446-"
+"""How tokens of sessions begin, as Snowflake's do: whoever looks for them where they should not be finds each by it."""
+_HINTED: Final = frozenset({"session", "master", "endpoint"})
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class SignIn:
 
     def issue(self, identity: Identity, kind: str, seconds: float) -> str:
         """A new token of a kind: ``session``, ``master``, ``service``, ``transfer``, ``browser`` or ``endpoint``."""
-        token = secrets.token_urlsafe(32)
+        token = f"{HINT if kind in _HINTED else ''}{secrets.token_urlsafe(32)}"
         now = time.monotonic()
         with self._lock:
             for old in [text for text, issued in self._issued.items() if issued.until < now]:

@@ -24,6 +24,8 @@ from airflow_provider_raydp_spcs.local.wire.answers import DownloadAnswer, Uploa
 
 BUCKET: Final = "spcs-stages"
 TRANSFER_SECONDS: Final = 3600.0
+NAME_BYTES: Final = 1024
+PART_BYTES: Final = 255
 _DIGEST: Final = "x-goog-meta-sfc-digest"
 
 
@@ -105,6 +107,8 @@ class Transfers:
         # What counts is where the path leads, whatever dots and links are in it.
         if not self._may(request, path.relative_to(self._files.root.resolve()).as_posix()):
             return Response(status_code=403)
+        if not _is_name(path.relative_to(self._files.root.resolve()).as_posix()):
+            return Response(status_code=400)
         if request.method == "PUT":
             await _store(path, request, self._files.unfinished())
             return Response()
@@ -117,6 +121,11 @@ class Transfers:
 def _transfer(folder: str, *, writes: bool) -> str:
     """The kind of token that is good for the files of one folder; what a PUT gets is good for looking as well."""
     return f"transfer {'to' if writes else 'from'} {folder}"
+
+
+def _is_name(path: str) -> bool:
+    """Whether a bucket takes such a name, and a folder each of its parts; a client asks six times after anything but a refusal."""
+    return len(path.encode()) <= NAME_BYTES and all(len(part.encode()) <= PART_BYTES for part in path.split("/"))
 
 
 def _is_read(request: Request) -> bool:

@@ -18,6 +18,7 @@ def asked_addresses() -> Iterator[tuple[RayJobsClient, list[str]]]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             asked.append(self.path)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
-from typer.testing import CliRunner
+from typer import testing
+from typer.main import get_command
 
 from airflow_provider_raydp_spcs.cli.app import app
 from airflow_provider_raydp_spcs.cli.exit_codes import ExitCode
@@ -19,6 +21,7 @@ class CommandRefusedError(Exception):
 
 CommandRefusedError.__module__ = "airflow_provider_raydp_spcs.cli"
 
+COMMAND = get_command(app)
 OPTIONS = {
     "eai": "--eai", "tag": "--tag", "worker_group": "--worker-group", "job_id": "--id", "artifacts_stage": "--artifacts-stage",
 }  # fmt: skip
@@ -77,7 +80,8 @@ def type_in(world: World, words: str, flags: tuple[str, ...], **given: Any) -> N
     ]
     arguments = [given[key] for key in ARGUMENTS if key in given]
     command = ["cluster", "list"] if words == "*" else words.split()
-    result = CliRunner().invoke(app, [*command, *options, *flags, "--", *arguments])
+    with patch.object(testing, "_get_command", lambda app: COMMAND):  # it would be made anew each time
+        result = testing.CliRunner().invoke(app, [*command, *options, *flags, "--", *arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code in set(ExitCode), result.output

@@ -65,8 +65,14 @@ def is_form(form: Form, meant: Form, given: Collection[str]) -> bool:
 
     :param given: words that may stand for a name, although SQL has some of its own that are written so.
     """
-    return len(form) == len(meant) and all(
-        word == other or (other == "name" and word in given) for word, other in zip(form, meant, strict=True)
+    joined: list[str] = []
+    for word in form:
+        if word in given and joined[-2:] == ["name", "."]:
+            joined[-1:] = []  # the last part of a name
+        else:
+            joined.append(word)
+    return len(joined) == len(meant) and all(
+        word == other or (other == "name" and word in given) for word, other in zip(joined, meant, strict=True)
     )
 
 

@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +40,7 @@ class RealAirflow:
         self, home: Path, bundles: Mapping[str, Path], environment: Mapping[str, str], *, parallelism: int = 8
     ) -> None:
         self.home = home
+        self._restarted: list[str] | None = None
         self._port, self._running = free_port(), {}  # type: tuple[int, dict[str, subprocess.Popen[bytes]]]
         self.url = f"http://127.0.0.1:{self._port}"
         local = "airflow.dag_processing.bundles.local.LocalDagBundle"
@@ -118,12 +119,14 @@ class RealAirflow:
             path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'])}"
             self.ask("PATCH", path, {"state": "failed"})
 
-    def revive(self) -> list[str]:
-        """Start those components again that have ended by themselves, as a service manager does; answer their names."""
-        ended = [name for name, process in self._running.items() if process.poll() is not None]
-        for name in ended:
-            self.start_component(name)
-        return ended
+    @contextmanager
+    def under_a_service_manager(self) -> Iterator[list[str]]:
+        """Components that end by themselves while something is waited for are started again; the names of those."""
+        self._restarted = []
+        try:
+            yield self._restarted
+        finally:
+            self._restarted = None
 
     def stop(self) -> None:
         for process in self._running.values():
@@ -247,10 +250,17 @@ class RealAirflow:
                     return
             except (httpx.HTTPError, AssertionError):
                 pass  # the API server may be on its way
-            for name, process in self._running.items():
-                assert process.poll() is None, f"{name} ended: {(self.home / f'{name}.log').read_text()[-3000:]}"
+            for name, process in list(self._running.items()):
+                if process.poll() is not None:
+                    self._ended(name)
             time.sleep(0.5)
         raise AssertionError(f"{why} after {seconds:g} s")
+
+    def _ended(self, name: str) -> None:
+        """A component has ended by itself."""
+        assert self._restarted is not None, f"{name} ended: {(self.home / f'{name}.log').read_text()[-3000:]}"
+        self._restarted.append(name)
+        self.start_component(name)
 
     def _answers(self) -> bool:
         return httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).status_code == 200

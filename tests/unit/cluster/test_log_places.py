@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_raydp_spcs.cluster.log_pieces import dead_node, join, pieces_in
 from airflow_provider_raydp_spcs.cluster.log_places import (
+    LONGEST_PART,
     Boot,
     Piece,
     in_order,
@@ -47,6 +48,15 @@ def writing(target: Path) -> Iterator[BufferedWriter]:
 def test_run_ids_become_parts_of_paths(text: str, safe: str) -> None:
     assert safe_part(text) == safe
     assert is_run_folder(f"C/{safe}")
+
+
+def test_a_part_that_no_folder_could_have_is_shortened_and_stays_the_only_one() -> None:
+    long, other = "d" * 10_000, "d" * 9_999 + "e"
+    assert safe_part("d" * LONGEST_PART) == "d" * LONGEST_PART
+    assert len(safe_part(long)) == len(safe_part(other)) == LONGEST_PART
+    assert safe_part(long) != safe_part(other)
+    assert is_run_folder(f"C/{safe_part(long)}")
+    assert safe_part("\ud800" * 300) == "_"
 
 
 @pytest.mark.parametrize("folder", ["", "C", "/etc/x", "C/../x", "C/.hidden", "live/C", "C//x", "C/a b", "C/x/"])

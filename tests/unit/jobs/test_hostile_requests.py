@@ -17,7 +17,7 @@ from airflow_provider_raydp_spcs.jobs.errors import (
 )
 
 
-@pytest.mark.parametrize("job", ["", ".", "..", "...", "\ud800"])
+@pytest.mark.parametrize("job", ["", ".", "..", "...", "\ud800", "x" * 1001])
 def test_an_id_that_no_path_can_hold(job: str) -> None:
     for call in (calls.info, calls.stop, calls.result):
         with pytest.raises(JobInputError, match="submission id"):

@@ -228,6 +228,17 @@ def test_a_job_that_is_there_already_is_adopted(endpoint: Endpoint, client: RayJ
     assert client.submit(JobRequest("j", "true")) is False
 
 
+def test_a_refusal_whose_end_is_lost_is_no_failure_where_the_job_is_there(
+    endpoint: Endpoint, client: RayJobsClient
+) -> None:
+    trace = "Traceback (most recent call last):\nValueError: Job with su"
+    endpoint.answers = {"/api/jobs/": [(500, trace)], "/api/jobs/j": [(200, job("RUNNING"))]}
+    assert client.submit(JobRequest("j", "true")) is False
+    endpoint.answers["/api/jobs/j"] = [(404, "Job j does not exist")]
+    with pytest.raises(RayJobsError, match="Job with su"):
+        client.submit(JobRequest("j", "true"))
+
+
 def log(text: str, position: int, size: int | None = None) -> tuple[int, Any]:
     return 200, {"j": {"text": text, "position": position, "size": position if size is None else size}}
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
-from airflow_provider_raydp_spcs.local.security.sign_in import Identity, SignIn
+from airflow_provider_raydp_spcs.local.security.sign_in import HINT, Identity, SignIn
 from airflow_provider_raydp_spcs.local.wire.sessions import Sessions, Wanted
 from tests.unit.local.played import Account
 
@@ -91,6 +91,13 @@ def test_sessions_that_are_over_are_closed_as_others_begin(tmp_path: Path) -> No
         room.enter()
     assert room.sessions.count == 1
     assert len(room.engine.open) == 1
+
+
+def test_its_tokens_are_known_by_how_they_begin(room: Room) -> None:
+    session = room.enter()
+    assert session.token.startswith(HINT)
+    assert session.master.startswith(HINT)
+    assert len({session.token, session.master, room.enter().token}) == 3
 
 
 def test_closing_a_session_ends_its_tokens(room: Room) -> None:

@@ -74,3 +74,7 @@ def test_what_a_put_receives_is_good_for_writing_and_looking_there(
     for elsewhere in ("D/S/OWN/y", "D/S/OTHER/y", "D/S/OWN/in/%2e%2e/y"):
         assert bucket.put(f"/{BUCKET}/{elsewhere}", headers=header, content=b"!").status_code == 403
     assert not (files.folder("D.S.OWN") / "y").exists()
+
+    for long in ("y" * 256, "/".join(["y" * 200] * 6)):
+        assert bucket.head(f"/{BUCKET}/D/S/OWN/in/{long}", headers=header).status_code == 400
+        assert bucket.put(f"/{BUCKET}/D/S/OWN/in/{long}", headers=header, content=b"!").status_code == 400

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import socket
 import sys
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
@@ -12,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from airflow_provider_raydp_spcs import ports
@@ -50,6 +53,18 @@ def ask(method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         return reply.status, reply.read()
     finally:
         connection.close()
+
+
+def test_an_answer_waits_for_no_acknowledgement(server: ThreadingHTTPServer) -> None:
+    """Else each one on a connection that is kept takes 40 ms."""
+    with contextlib.closing(http.client.HTTPConnection(ADDRESS, ports.JOB_FILES, timeout=10)) as connection:
+        connection.request("GET", "/version")
+        connection.getresponse().read()
+        (kept,) = [
+            each for each in psutil.Process().net_connections("tcp4") if each.raddr == connection.sock.getsockname()
+        ]
+        with socket.socket(fileno=os.dup(kept.fd)) as inside:
+            assert inside.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_log_is_handed_out_in_whole_lines(ray_dir: Path) -> None:

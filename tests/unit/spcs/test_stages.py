@@ -41,3 +41,10 @@ def test_nothing_is_put_outside_of_the_folder(tmp_path: Path, name: str) -> None
         Stages(session).get_tree("LOGS", [StageFile(name, 1, "")], tmp_path / "here", lambda done: None)
     assert session.statements == []
     assert not (tmp_path / "here").exists()
+
+
+def test_a_folder_that_no_file_system_has_is_refused() -> None:
+    session = Recorder()
+    with pytest.raises(InvalidValueError, match="there can be no file"):
+        Stages(session).get_tree("LOGS", [StageFile("logs/a", 1, "")], "x\ud800", lambda done: None)
+    assert session.statements == []
