@@ -12,11 +12,12 @@ from airflow_provider_raydp_spcs.spcs.errors import LockConflictError, SpcsError
 from airflow_provider_raydp_spcs.spcs.session import Session
 
 T = TypeVar("T")
-LOCK_SECONDS: Final = 60
+LOCK_SECONDS: Final = 30
 """How long one statement waits for a lock; Snowflake's own default is 12 hours."""
-ATTEMPTS: Final = 10
+ATTEMPTS: Final = 20
 """Together longer than the five minutes after which Snowflake rolls back an idle transaction that blocks others, such
-as that of a client that died."""
+as that of a client that died; and enough where a refusal comes at once, as with too many waiters, for all of them to get
+their turn."""
 
 
 def atomically(session: Session, work: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:

@@ -6,7 +6,7 @@ from typing import Final
 
 EXEMPT: Final[dict[str, str]] = {
     # No texts.
-    r".*\((session|client|clusters|spcs|hook|context|service|services|stages|pool|spark|frame|dataset|data|tokens|ray|head|status|infos|found|event|request|call|config|wanted|stage_files)\)": "an object of the package, of Spark or of Airflow; what it holds is tried where it is made",
+    r".*\((session|client|clusters|spcs|hook|context|service|services|stages|pool|spark|frame|dataset|data|tokens|ray|head|status|infos|found|event|request|call|config|wanted|stage_files|restarts)\)": "an object of the package, of Spark or of Airflow; what it holds is tried where it is made",
     r".*\((progress|sleep|seen|clock|function|python_callable|is_held|told)\)": "a function",
     r".*\((if_exists|if_not_exists|force|overwrite|unless_last|roll_back|only_tell|dry_run|is_marked|files_only|finished|grafana_only|wait|wait_for_completion|deferrable|shared|notebook|auto_resume|nullable|has_default|is_live|watch|follow|yes|admin|smoke_test|teardown|local|deploy|headless|notebook_token|monitoring_only|multiple_outputs|share|log|if_there|spark_only)\)": "a truth value, which chooses between words of the package's own",
     r".*\((timeout|deadline|poll|poll_interval|poke_interval|linger_seconds|lease_seconds|wait_seconds|start_timeout|provisioning_seconds|interval|until|give_up_at|max_log_lines|position|lines|port|workers|head_cpus|executors|executor_cores|executor_memory_mib|attempt|map_index|generation|instance|day|seconds|count|num_cpus)\)": "a number or a length of time, which no statement holds unless it is looked at as a number first",
