@@ -66,11 +66,12 @@ def is_form(form: Form, meant: Form, given: Collection[str]) -> bool:
     :param given: words that may stand for a name, although SQL has some of its own that are written so.
     """
     joined: list[str] = []
-    for word in form:
-        if word in given and joined[-2:] == ["name", "."]:
-            joined[-1:] = []  # the last part of a name
+    for word, following in zip(form, (*form[1:], ""), strict=True):
+        is_part = word == "name" or (word in given and "." in (following, *joined[-1:]))
+        if is_part and joined[-2:] == ["name", "."]:
+            del joined[-1]
         else:
-            joined.append(word)
+            joined.append("name" if is_part else word)
     return len(joined) == len(meant) and all(
         word == other or (other == "name" and word in given) for word, other in zip(joined, meant, strict=True)
     )
