@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_raydp_spcs.spcs import exact_yaml
 from airflow_provider_raydp_spcs.spcs.specification_rules import check, invalid
 
 
@@ -153,9 +154,7 @@ class ServiceSpecification:
 
     def to_yaml(self) -> str:
         """The text to send."""
-        import yaml
-
-        return yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True, width=120)
+        return exact_yaml.dump(self.to_mapping())
 
     @classmethod
     def from_mapping(cls, whole: Mapping[str, Any]) -> ServiceSpecification:
