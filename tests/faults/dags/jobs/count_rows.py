@@ -15,6 +15,7 @@ with connection() as snowflake:
     snowflake.cursor().execute("INSERT INTO RUNS_OF_JOBS (NAME) VALUES (%s)", (arguments.name,))
 rows = int(arguments.seconds * 2)
 with spark_session(executors=1, executor_memory_mib=600) as spark:
+    spark.range(1).collect()  # an executor is there
     print(f"{arguments.name} begins to count", flush=True)
     # Not "true" and unknown to Spark's optimizer: every row sleeps in a task of its own, in the executor.
     slowly = "reflect('java.util.concurrent.TimeUnit', 'valueOf', 'DAYS') = 'DAYS' AND reflect('java.lang.Thread', 'sleep', 500L) IS NOT NULL"
