@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_raydp_spcs.runtime.beside import looking
 from airflow_provider_raydp_spcs.runtime.quick_start import APP_MASTER
+from airflow_provider_raydp_spcs.runtime.telling import tell
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -48,7 +49,7 @@ def app_master_watched(
         if lives():
             return True
         died.set()
-        print(f"Spark session: {DIED}", flush=True)  # noqa: T201 - the driver's log is the job's output
+        tell(f"Spark session: {DIED}")
         with contextlib.suppress(Exception):  # as far as that goes without it
             # Not Python's half, which the job is just using.
             spark.sparkContext._jsc.stop()

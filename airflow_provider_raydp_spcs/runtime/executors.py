@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_raydp_spcs.runtime.beside import looking
 from airflow_provider_raydp_spcs.runtime.errors import SparkStartError
 from airflow_provider_raydp_spcs.runtime.sizing import WORKER_RESOURCE, SparkSize
+from airflow_provider_raydp_spcs.runtime.telling import tell
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,10 +42,10 @@ def executors_awaited(
                 overdue.append(_too_late(size, timeout, available()))
                 spark.sparkContext._jsc.sc().stop()
             else:
-                _tell(f"Spark session: the first executor was there {time.monotonic() - began:.1f} s after the session")
+                tell(f"Spark session: the first executor was there {time.monotonic() - began:.1f} s after the session")
         except Exception as error:
             if not overdue:
-                _tell(f"Spark session: its executors cannot be counted any more: {type(error).__name__}")
+                tell(f"Spark session: its executors cannot be counted any more: {type(error).__name__}")
         return False
 
     with looking(look, LOOK_SECONDS, "spark-executors"):
@@ -79,7 +80,3 @@ def _too_late(size: SparkSize, timeout: float, available: Mapping[str, float]) -
         "exported logs"
     )
     return SparkStartError(msg)
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the driver's log is the job's output

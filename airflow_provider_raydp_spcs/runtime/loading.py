@@ -14,6 +14,7 @@ from airflow_provider_raydp_spcs.runtime.errors import TableError
 from airflow_provider_raydp_spcs.runtime.matching import chosen, match
 from airflow_provider_raydp_spcs.runtime.refusals import explained
 from airflow_provider_raydp_spcs.runtime.staging import Staged
+from airflow_provider_raydp_spcs.runtime.telling import tell
 from airflow_provider_raydp_spcs.spcs import rows, sql, table_loads
 from airflow_provider_raydp_spcs.spcs.errors import SpcsError
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession, Session
@@ -99,7 +100,7 @@ def write_staged(
         if data is not None:
             load.fit(data)
         if (written := load.written_before()) is not None:
-            _tell(f"{target.name}: run {target.run} has written {written:,} rows before; nothing is written again")
+            tell(f"{target.name}: run {target.run} has written {written:,} rows before; nothing is written again")
             return written
         with contextlib.suppress(SpcsError):
             drop_left(session)  # what dead writes left is no reason to fail this one
@@ -111,15 +112,11 @@ def write_staged(
                 load.fit(staged.columns)
             written = load.run(staged, stage)
             end = timer()
-    _tell(
+    tell(
         f"{target.name}: {written:,} rows, {staged.nbytes / 1e6:,.1f} MB in {len(staged.files)} files; "
         f"{middle - begin:.1f} s to the stage, {end - middle:.1f} s into the table ({target.mode})"
     )
     return written
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the driver's log is the job's output
 
 
 class _WrittenMeanwhileError(Exception):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_raydp_spcs.runtime.beside import looking
+from airflow_provider_raydp_spcs.runtime.telling import tell
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -21,7 +22,7 @@ def stages_shown(spark: SparkSession, every: float = LOOK_SECONDS, tracker: Any 
     :param every: seconds between looks; stages that are shorter are not seen.
     :param tracker: tells the stages; by default Spark's own, which tells all of the application.
     """
-    progress = StageProgress(tracker or spark.sparkContext.statusTracker(), _print)
+    progress = StageProgress(tracker or spark.sparkContext.statusTracker(), tell)
 
     def look() -> bool:
         try:
@@ -57,7 +58,3 @@ class StageProgress:
                 failed = f", {info.numFailedTasks} failed" if info.numFailedTasks else ""
                 name = str(info.name).partition("\n")[0]
                 self._tell(f"Spark stage {stage} ({name}): {info.numCompletedTasks} of {info.numTasks} tasks{failed}")
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the driver's log is the job's output

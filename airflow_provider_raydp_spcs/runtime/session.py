@@ -19,6 +19,7 @@ from airflow_provider_raydp_spcs.runtime.progress import stages_shown
 from airflow_provider_raydp_spcs.runtime.quick_start import QuickStart, hindrance
 from airflow_provider_raydp_spcs.runtime.raydp_bridge import RaydpBridge
 from airflow_provider_raydp_spcs.runtime.sizing import SparkSize, Wish, WorkerNode, size_spark, worker_nodes
+from airflow_provider_raydp_spcs.runtime.telling import tell
 from airflow_provider_raydp_spcs.runtime.warm.places import is_warm
 from airflow_provider_raydp_spcs.runtime.warm.room import make_room
 
@@ -83,7 +84,7 @@ def spark_session(
         name = app_name or f"raydp-{ray.get_runtime_context().get_job_id()}"
         settings = {**spark_settings(size), **(metrics_settings() if is_monitored() else {}), **given}
         settings.update(executor_settings(size))  # which Spark's own settings have been asked for already
-        _tell(f"Spark session: {size}, {settings['spark.sql.shuffle.partitions']} shuffle partitions")
+        tell(f"Spark session: {size}, {settings['spark.sql.shuffle.partitions']} shuffle partitions")
         cpus, workers = size.executors * size.actor_cpus, size.executors * size.actor_worker_resource
         make_room(cpus, workers, ray.available_resources)
         if start is not None:
@@ -93,7 +94,7 @@ def spark_session(
                 start.end()
                 start, reason = None, f"the quick one failed with {type(error).__name__}: {error}"
         if start is None:
-            _tell(f"Spark session: started RayDP's own way, which takes longer: {reason}")
+            tell(f"Spark session: started RayDP's own way, which takes longer: {reason}")
             spark, stop = by_raydp(name, settings, size)
     except BaseException:
         if start is not None:
@@ -121,7 +122,7 @@ def await_worker(nodes: Callable[[], Iterable[Mapping[str, Any]]], timeout: floa
     deadline, is_told = time.monotonic() + timeout, False
     while not (found := worker_nodes(nodes())) and time.monotonic() < deadline:
         if not is_told:
-            _tell(f"Spark session: no worker node has joined yet; waiting up to {timeout:g} s for one")
+            tell(f"Spark session: no worker node has joined yet; waiting up to {timeout:g} s for one")
             is_told = True
         time.sleep(LOOK_SECONDS)
     return found
@@ -143,7 +144,7 @@ def begin(configs: Mapping[str, str]) -> tuple[QuickStart | None, str | None]:
 def quickly(start: QuickStart, app_name: str, settings: Mapping[str, str]) -> tuple[SparkSession, Callable[[], None]]:
     """The session of a quick start, and what ends it."""
     if not start.has_archive:
-        _tell(
+        tell(
             "Spark session: this node has no archive of class data, so its JVMs take longer to start; "
             "python -m airflow_provider_raydp_spcs.node.class_data makes it"
         )
@@ -190,7 +191,3 @@ def executor_settings(size: SparkSize) -> dict[str, str]:
         "spark.executor.cores": str(size.cores),
         "spark.executor.memory": f"{size.memory_mib}m",
     }
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the driver's log is the job's output
