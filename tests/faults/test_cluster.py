@@ -20,7 +20,7 @@ from airflow_provider_raydp_spcs.runtime.app_master import DIED
 from tests.faults.belongings import of_service
 from tests.faults.run import Run
 from tests.faults.suite import Suite
-from tests.programs import needed
+from tests.programs import lacking, needed
 from tests.system.live.real_airflow import RealAirflow
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
@@ -153,7 +153,7 @@ def cut_off(addresses: set[str]) -> Iterator[None]:
 def test_a_worker_is_cut_off(airflow: RealAirflow, ray: RayJobsClient, suite: Suite) -> None:
     needed("iptables", package="iptables")
     if os.geteuid() != 0:
-        pytest.skip("a network is cut by root only")
+        lacking("a network is cut by root only")
     with suite.fault(
         "Cluster",
         "network of the worker cut for 15 s, longer than Ray's patience",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.programs import lacking
 
 
 def program() -> Path:
@@ -22,14 +22,11 @@ def program() -> Path:
     Without it a test skips on a user's machine, and fails where RAYDP_REQUIRE_EXTRAS is set, as in CI.
     """
     found = Path(os.environ.get("RAYDP_SNOW") or Path(sys.prefix) / "snow" / "bin" / "snow")
-    if found.is_file():
-        return found
-    missing = (
-        f"Snowflake CLI is not there as {found}; install it: make .venv/.installed-snow, or name yours in RAYDP_SNOW"
-    )
-    if os.environ.get("RAYDP_REQUIRE_EXTRAS"):
-        pytest.fail(missing)
-    pytest.skip(missing)
+    if not found.is_file():
+        lacking(
+            f"Snowflake CLI is not there as {found}; install it: make .venv/.installed-snow, or name yours in RAYDP_SNOW"
+        )
+    return found
 
 
 @dataclass(frozen=True)
