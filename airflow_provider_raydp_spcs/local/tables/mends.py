@@ -51,7 +51,8 @@ class _Nowhere(dict[str, Any]):
 class _Patient:
     """A connection of DuckDB's that waits a while for what another one changes, as Snowflake waits for locks.
 
-    DuckDB refuses at once. Outside a transaction each statement of its own is whole or nothing, so it is tried again.
+    DuckDB refuses at once. Outside a transaction each statement of its own is whole or nothing, so it is tried again. A
+    duplicate key is such a refusal too: tables have no keys here, only fakesnow's notes, which two sessions take at once.
     """
 
     def __init__(self, duck: duckdb.DuckDBPyConnection) -> None:
@@ -67,9 +68,9 @@ class _Patient:
         while True:
             try:
                 return self._duck.execute(*given, **named)
-            except duckdb.TransactionException as error:
-                hopeless = "conflict" not in str(error).lower() or self.in_transaction()
-                if hopeless or time.monotonic() > end:
+            except (duckdb.TransactionException, duckdb.ConstraintException) as error:
+                collided = any(words in str(error).lower() for words in ("conflict", "duplicate key"))
+                if not collided or self.in_transaction() or time.monotonic() > end:
                     raise
                 time.sleep(random.uniform(0.002, 0.03))  # noqa: S311 - so that two that collide do not do so again
 
@@ -143,6 +144,7 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
             if isinstance(default.this, exp.Alias):  # a sequence's next value, which fakesnow gives a column's name
                 default.set("this", default.this.this)
         check_lengths(transformed)
+        _drop_notes(transformed)
         made, used = (str(transformed.args.get(key) or "") for key in ("create_db_name", "set_database"))
         made = "" if made and self._has_schema(made) else made
         begins = isinstance(transformed, exp.Transaction) and connection._in_transaction
@@ -301,6 +303,16 @@ def _refuse_zero(division: Any) -> None:
     fails = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string("Division by zero")])
     zero = exp.EQ(this=exp.paren(below.copy()), expression=exp.Literal.number(0))
     division.set("expression", exp.paren(exp.Case(ifs=[exp.If(this=zero, true=fails)], default=below.copy())))
+
+
+def _drop_notes(statement: Any) -> None:
+    """Leave out fakesnow's notes, which all sessions share, of a session's own tables, and of the comment that nobody has made."""
+    own = isinstance(statement, exp.Create) and statement.find(exp.TemporaryProperty) is not None
+    _, comment = statement.args.get("table_comment") or (None, None)
+    if own or comment is None:
+        statement.args.pop("table_comment", None)
+    if own:
+        statement.args.pop("text_lengths", None)
 
 
 def _is_key(part: Any) -> bool:
