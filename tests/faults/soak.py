@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -100,8 +100,12 @@ def soak(airflow: RealAirflow, sizes: dict[str, int]) -> dict[str, list[float]]:
 def pss(pid: int) -> float:
     """Memory of a process and its children, what they share counted once, in MB; services of the local Snowflake left out."""
     root = psutil.Process(pid)
-    family = [root] + [child for child in root.children() if "SPCS_LOCAL_INSTANCE" not in child.environ()]
-    return sum(each.memory_full_info().pss for each in family) / 1e6
+    total = float(root.memory_full_info().pss)
+    for child in root.children():
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile, or is a zombie
+            if "SPCS_LOCAL_INSTANCE" not in child.environ():
+                total += child.memory_full_info().pss
+    return total / 1e6
 
 
 if __name__ == "__main__":

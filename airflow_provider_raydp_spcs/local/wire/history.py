@@ -54,6 +54,10 @@ class Query:
             return "RUNNING"
         return "SUCCESS" if self.fault is None else "FAILED_WITH_ERROR"
 
+    def forget_task(self) -> None:
+        """Give up what carried it out, which holds more than its result does, and with it for as long."""
+        self.task = None
+
 
 class History:
     """Statements by id, the youngest of all sessions."""

@@ -92,6 +92,7 @@ class Queries:
         body = {**body, "bindings": _checked(body.get("bindings")), "parameters": mapping(body.get("parameters"))}
         query = self._history.start(session.facts.user, key, str(body.get("sqlText") or ""), session.facts)
         query.task = asyncio.create_task(self._run(query, token, session, body, host))
+        query.task.add_done_callback(lambda _: query.forget_task())
         return query
 
     async def result(self, request: Request) -> JSONResponse:
