@@ -20,6 +20,7 @@ import httpx
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 FINISHED = frozenset({"success", "failed"})
+LOCKED_ATTEMPTS = 5
 
 
 def free_port() -> int:
@@ -151,10 +152,15 @@ class RealAirflow:
         return done.stdout
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        reply = httpx.request(
-            method, f"{self.url}{path}", json=body, params=query, headers=self._headers(), timeout=60,
-            follow_redirects=True,
-        )  # fmt: skip
+        """What the API answers; where others hold the database for long (it is SQLite), after asking again."""
+        for _ in range(LOCKED_ATTEMPTS):
+            reply = httpx.request(
+                method, f"{self.url}{path}", json=body, params=query, headers=self._headers(), timeout=60,
+                follow_redirects=True,
+            )  # fmt: skip
+            if reply.status_code != 500 or "Database error" not in reply.text:
+                break
+            time.sleep(1)
         assert reply.status_code < 400, f"{method} {path}: {reply.status_code}: {reply.text[:1000]}"
         return reply.json() if reply.content else None
 
