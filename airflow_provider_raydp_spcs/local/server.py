@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _RENEWALS = 12
 """How often a service's token is renewed while it is good: every few minutes of an hour (SPCS reference 3.5)."""
+_M_ARENA_MAX = -8
+"""glibc's number of the option, from its malloc.h."""
 
 
 class PortTakenError(LocalSnowflakeError):
@@ -83,10 +86,21 @@ def main() -> None:
     parser.add_argument("--token-seconds", type=float, default=SERVICE_SECONDS)
     given = parser.parse_args()
     set_up_log()
+    _share_arenas()
     try:
         serve(Options(**vars(given)))
     except (LocalSnowflakeError, ContainerEngineError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
+
+
+def _share_arenas() -> None:
+    """Let all threads take their memory from two arenas of glibc's.
+
+    It makes eight for each core, each of which keeps the tens of megabytes that a statement of DuckDB's needs for a moment:
+    together hundreds, after some hours (``make soak``).
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another library than glibc has no such option, and no such need
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def serve(options: Options) -> None:

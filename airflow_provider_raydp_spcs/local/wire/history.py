@@ -79,6 +79,8 @@ class History:
 
     def end(self, query: Query, result: Result | None, fault: SnowflakeFault | None = None) -> None:
         """Note how it ended."""
+        if fault is not None:  # its frames hold whatever the statement was parsed into
+            fault.__traceback__ = fault.__cause__ = fault.__context__ = None
         query.ended, query.result, query.fault = time.time(), result, fault
         query.facts.finished.append(query.id)
         if isinstance(result, TableResult):
