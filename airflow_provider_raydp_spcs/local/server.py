@@ -99,9 +99,8 @@ def _share_arenas() -> None:
     It makes eight for each core, each of which keeps the tens of megabytes that a statement of DuckDB's needs for a moment:
     together hundreds, after some hours (``make soak``).
     """
-    with contextlib.suppress(
-        AttributeError, OSError
-    ):  # another library than glibc has no such option, and no such need
+    # Another library than glibc has no such option, and no such need.
+    with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
