@@ -16,8 +16,8 @@ from airflow_provider_raydp_spcs.local.errors import SnowflakeFault
 from airflow_provider_raydp_spcs.local.tables.results import TableResult
 from airflow_provider_raydp_spcs.local.wire.answers import RowsAnswer, SessionFacts
 
-MAX_KEPT: Final = 10_000
-"""Statements whose state is kept."""
+MAX_KEPT: Final = 2_000
+"""Statements whose state is kept; each takes some 10 kB beside its result."""
 MAX_BYTES: Final = 512 * 1024 * 1024
 """Memory that all kept results may take; the oldest are given up first."""
 
