@@ -31,8 +31,6 @@ _casting: ContextVar[bool] = ContextVar("casting", default=False)
 _SCOPED = re.compile(r"^(\s*CREATE\s+(?:OR\s+REPLACE\s+)?)SCOPED\s+", re.IGNORECASE)
 _LOCK_SECONDS = 2.0
 """How long a statement waits for another's change; Snowflake's LOCK_TIMEOUT, much shorter."""
-_MERGED = "MERGE_CANDIDATES"
-"""The temporary table by which fakesnow merges."""
 _KEYS = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
 _COLUMN_KEYS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.Reference)
 _LOCKED = (
@@ -135,10 +133,6 @@ class Cursor(FakeSnowflakeCursor):  # type: ignore[misc]
     def _execute(self, transformed: Any, params: Any = None) -> None:
         """DuckDB refuses at once what Snowflake refuses once LOCK_TIMEOUT has passed, and its refusal has no number."""
         connection: Any = self._conn
-        if isinstance(transformed, exp.Create) and str(getattr(transformed.this, "name", "")).upper() == _MERGED:
-            # As of other tables fakesnow would take a note of it, in a database that a transaction on another must not touch.
-            self._duck_conn.execute(transformed.sql(dialect="duckdb"))
-            return
         self._place_temporary(transformed)
         for default in transformed.find_all(exp.DefaultColumnConstraint):
             if isinstance(default.this, exp.Alias):  # a sequence's next value, which fakesnow gives a column's name
@@ -306,7 +300,11 @@ def _refuse_zero(division: Any) -> None:
 
 
 def _drop_notes(statement: Any) -> None:
-    """Leave out fakesnow's notes, which all sessions share, of a session's own tables, and of the comment that nobody has made."""
+    """Leave out fakesnow's notes of a session's own tables, and of the comment that nobody has made.
+
+    All sessions share them, in a database of their own, which a transaction on another must not touch; and one's own tables
+    are also those by which fakesnow merges.
+    """
     own = isinstance(statement, exp.Create) and statement.find(exp.TemporaryProperty) is not None
     _, comment = statement.args.get("table_comment") or (None, None)
     if own or comment is None:

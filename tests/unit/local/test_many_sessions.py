@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,31 +29,28 @@ def sessions(tmp_path: Path) -> Iterator[list[TableSession]]:
         engine.close_session([token])
 
 
-def test_temporary_tables_of_one_name_are_made_at_once(sessions: list[TableSession]) -> None:
-    start = threading.Barrier(SESSIONS, timeout=20)
-
-    def work(session: TableSession) -> None:
-        for _ in range(ROUNDS):
-            start.wait()
-            session.execute("CREATE OR REPLACE TEMPORARY TABLE MINE (V INT, T VARCHAR(10)) COMMENT = 'mine'")
-
-    with ThreadPoolExecutor(SESSIONS) as threads:
-        list(threads.map(work, sessions))
-    assert sessions[0].duck.execute(COMMENTS).fetchall() == []
-
-
-def test_comments_given_at_once_take_turns(sessions: list[TableSession]) -> None:
-    start = threading.Barrier(SESSIONS, timeout=20)
-    for each in range(ROUNDS):
-        sessions[0].execute(f"CREATE TABLE T{each} (V INT)")
+def at_once(sessions: list[TableSession], statement: Callable[[int], str]) -> None:
+    """Run the statement of each round in all sessions at the same moment."""
+    start = threading.Barrier(len(sessions), timeout=20)
 
     def work(session: TableSession) -> None:
         for each in range(ROUNDS):
             start.wait()
-            session.execute(f"COMMENT ON TABLE T{each} IS 'ours'")
+            session.execute(statement(each))
 
-    with ThreadPoolExecutor(SESSIONS) as threads:
+    with ThreadPoolExecutor(len(sessions)) as threads:
         list(threads.map(work, sessions))
+
+
+def test_temporary_tables_of_one_name_are_made_at_once(sessions: list[TableSession]) -> None:
+    at_once(sessions, lambda _: "CREATE OR REPLACE TEMPORARY TABLE MINE (V INT, T VARCHAR(10)) COMMENT = 'mine'")
+    assert sessions[0].duck.execute(COMMENTS).fetchall() == []
+
+
+def test_comments_given_at_once_take_turns(sessions: list[TableSession]) -> None:
+    for each in range(ROUNDS):
+        sessions[0].execute(f"CREATE TABLE T{each} (V INT)")
+    at_once(sessions, lambda each: f"COMMENT ON TABLE T{each} IS 'ours'")
     assert sessions[0].duck.execute(COMMENTS).fetchall() == [("ours",)] * ROUNDS
 
 
