@@ -171,7 +171,10 @@ class RayJobsClient:
         return b"".join(pieces).decode().strip()
 
     def logs(self, submission_id: str) -> Iterator[bytes]:
-        """The driver's whole log, in pieces."""
+        """The driver's whole log, in pieces.
+
+        :raises JobNotFoundError: there is no such job, or no log of it yet; Ray opens it a moment after the job is RUNNING.
+        """
         return self._stream(f"{self.address.files}/logs/{calls.part(submission_id)}", {}, f"the log of {submission_id}")
 
     def export_logs(

@@ -6,7 +6,8 @@ import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ import psutil
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.local.paths import Paths
-from airflow_provider_raydp_spcs.local.runtimes.process import MARKER
+from airflow_provider_raydp_spcs.local.runtimes.process import markers
 from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
 from airflow_provider_raydp_spcs.spcs.leases import GATE
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
@@ -23,7 +24,13 @@ from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
 SCHEMA: Final = "RAYDP_SIS_DB.RAYDP_SIS_CORE_SCHEMA"
 _IDLE: Final = ("ray::IDLE", "?")
 """Ray keeps some workers for the next task, as many as it likes."""
-_PLACE: Final = re.compile(r"127(\.\d+){3}(:\d+)?|(?<=--port=)\d+")
+_TITLED: Final = {
+    "ray::DashboardAgent": re.compile(r"\S+ (-\S+ )*\S+/dashboard/agent\.py "),
+    "ray::RuntimeEnvAgent": re.compile(r"\S+ (-\S+ )*\S+/runtime_env/agent/main\.py "),
+    "a module of Ray's dashboard": re.compile(r"ray-dashboard-|\S+ (-\S+ )*from multiprocessing\.forkserver "),
+}
+"""What Ray's programs call themselves once they have begun → their command line before."""
+_PLACE: Final = re.compile(r"127(\.\d+){3}(:\d+)?|(?<=--port=)\d+|(?<=main\()\d+")
 _HELD: Final = f"SELECT * FROM {SCHEMA}.RAYDP_LEASES WHERE HOLDER <> '{GATE}'"
 """Each cluster's gate stays for good (``spcs.leases``)."""
 
@@ -63,26 +70,14 @@ def belongings(
     return Belongings(frozenset(name for name in found if not keep(name)))
 
 
-def processes(home: Path) -> Iterator[psutil.Process]:
-    """Those of the services of the local Snowflake in this folder; the server itself goes on."""
-    wanted = f"{Paths(home).identity}/"
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARKER, "").startswith(wanted):
-                yield process
-        except psutil.Error:
-            continue
-
-
-def of_service(home: Path, service: str) -> list[psutil.Process]:
-    """Those of one service."""
+def processes(home: Path, service: str | None = None) -> list[psutil.Process]:
+    """Those of the services of the local Snowflake in this folder, or of one of them; the server itself goes on."""
     found = []
-    for process in processes(home):
-        try:
-            if process.environ()[MARKER].split("/")[1].rpartition(".")[2] == service:
-                found.append(process)
-        except psutil.Error:
-            continue
+    for pid, marker in markers().items():
+        identity, name, *_ = marker.split("/")
+        if identity == Paths(home).identity and service in (None, name.rpartition(".")[2]):
+            with suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(pid))
     return found
 
 
@@ -93,8 +88,9 @@ def threads_and_connections(pid: int) -> dict[str, int]:
 
 
 def _words(process: psutil.Process) -> str:
-    """Its command line, without addresses and ports: those of an instance that was replaced are others."""
+    """Its command line, without addresses and ports, for those of an instance that was replaced are others."""
     try:
-        return _PLACE.sub("…", " ".join(process.cmdline())).strip()[:100] or "?"
+        words = _PLACE.sub("…", " ".join(process.cmdline())).strip()
     except psutil.Error:
         return "?"
+    return next((title for title, before in _TITLED.items() if before.match(words)), words[:100] or "?")

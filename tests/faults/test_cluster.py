@@ -17,7 +17,7 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import JobStatus
 from airflow_provider_raydp_spcs.runtime.app_master import DIED
-from tests.faults.belongings import of_service
+from tests.faults.belongings import processes
 from tests.faults.run import Run
 from tests.faults.suite import Suite
 from tests.programs import lacking, needed
@@ -39,7 +39,7 @@ class Part:
 
     def find(self, suite: Suite) -> list[psutil.Process]:
         found = []
-        for process in of_service(suite.home, self.service):
+        for process in processes(suite.home, self.service):
             with suppress(psutil.Error):
                 if process.name().startswith(self.program) and any(self.word in each for each in process.cmdline()):
                     found.append(process)

@@ -15,7 +15,7 @@ from airflow_provider_raydp_spcs.cluster.lifecycle import Clusters
 from airflow_provider_raydp_spcs.jobs.client import RayJobsClient
 from airflow_provider_raydp_spcs.jobs.submission import JobStatus
 from airflow_provider_raydp_spcs.runtime.beside import looking
-from tests.faults.belongings import of_service
+from tests.faults.belongings import processes
 from tests.faults.run import Run
 from tests.faults.suite import Suite
 from tests.integration.containers import until
@@ -83,7 +83,7 @@ def frozen(suite: Suite, service: str) -> Iterator[None]:
     still: set[psutil.Process] = set()
 
     def freeze() -> bool:
-        for process in set(of_service(suite.home, service)) - still:
+        for process in set(processes(suite.home, service)) - still:
             with suppress(psutil.NoSuchProcess):
                 process.suspend()
                 still.add(process)

@@ -124,12 +124,12 @@ class ProcessRuntime:
         # gRPC's clients connect by IPv6's name for an address of IPv4.
         ends = {(address, port), (f"::ffff:{address}", port)}
         ours = [each.pid for each in psutil.net_connections("tcp") if each.laddr in ends and each.pid]
+        marks = markers()
         for pid in ours:
-            with contextlib.suppress(psutil.Error):
-                identity, *rest = psutil.Process(pid).environ().get(MARKER, "").split("/")
-                if identity == self._identity:
-                    service, instance, container = rest
-                    return Sender(service, int(instance), container)
+            identity, *rest = marks.get(pid, "").split("/")
+            if identity == self._identity:
+                service, instance, container = rest
+                return Sender(service, int(instance), container)
         return None
 
     def sweep(self) -> int:
@@ -211,15 +211,29 @@ class _Process:
 
 def marked_processes(identity: str) -> list[int]:
     """Processes that containers of the server with this identity started."""
-    wanted = f"{MARKER}={identity}/".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if any(each.startswith(wanted) for each in (entry / "environ").read_bytes().split(b"\0")):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
+    return [pid for pid, marker in markers().items() if marker.startswith(f"{identity}/")]
+
+
+def markers() -> dict[int, str]:
+    """Process id → its value of :data:`MARKER`, or that of the next one above it that has one.
+
+    A program that gives itself a title, as Ray's agents do, may write it over its environment.
+    """
+    import psutil
+
+    above: dict[int, int] = {}
+    found: dict[int, str] = {}
+    for process in psutil.process_iter(["ppid", "environ"]):
+        above[process.pid] = process.info["ppid"]
+        if marker := (process.info["environ"] or {}).get(MARKER):
+            found[process.pid] = marker
+    for pid in above:
+        line = [pid]
+        # A process that ended while they were read may have given its number to one below itself.
+        while (last := line[-1]) not in found and above.get(last, last) not in line:
+            line.append(above[last])
+        if last in found:
+            found.update(dict.fromkeys(line, found[last]))
     return found
 
 

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_raydp_spcs.jobs.application import Application
+from airflow_provider_raydp_spcs.jobs.errors import JobNotFoundError
 from airflow_provider_raydp_spcs.jobs.submission import TERMINAL, JobInfo, JobStatus
 from tests.system.whole.conftest import WholeCluster
 
@@ -87,8 +89,9 @@ class Warm:
         deadline = time.monotonic() + 400
         with self._cluster.jobs() as ray:
             while True:
-                info = ray.info(job)
-                log = b"".join(ray.logs(job)).decode() if info.status != JobStatus.PENDING else ""
+                info, log = ray.info(job), ""
+                with suppress(JobNotFoundError):  # Ray says RUNNING a moment before it opens the log.
+                    log = b"".join(ray.logs(job)).decode()
                 if info.status in TERMINAL or (until is not None and until(info, log)):
                     break
                 assert time.monotonic() < deadline, f"{job} does not end: {log}"
