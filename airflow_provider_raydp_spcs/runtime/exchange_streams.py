@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pyarrow as pa
 import ray
 
 from airflow_provider_raydp_spcs.runtime.errors import ExchangeError
-from airflow_provider_raydp_spcs.runtime.exchange_types import conformed, to_spark_form
+from airflow_provider_raydp_spcs.runtime.exchange_types import conformed, surely_conforms, to_spark_form
 
 STREAM_BYTES: Final = 32 * 1024**2
 """Of one Spark partition. An executor holds a whole one in its heap while it reads it."""
@@ -134,14 +135,17 @@ def _cut_one(table: pa.Table, schema: pa.Schema, parts: int, rows_per_batch: int
     rows = -(-table.num_rows // parts)
     for part in range(parts):
         piece = conformed(table.slice(part * rows, rows), schema).combine_chunks()
-        sink = pa.BufferOutputStream()
+        sink = io.BytesIO()  # which gives its bytes away without a copy, as Arrow's own does not
         with pa.ipc.new_stream(sink, schema) as writer:
             writer.write_table(piece, max_chunksize=rows_per_batch)
-        yield sink.getvalue().to_pybytes()
+        yield sink.getvalue()
 
 
 def cut_by_tasks(blocks: Blocks, rows_per_batch: int) -> tuple[pa.Schema, list[ray.ObjectRef]]:
     """The same by tasks, each where its block is. They need no CPU: Spark may have taken them all.
+
+    Streams may be read while others are yet to be made. All are there when this returns only where values may be such that
+    Spark has no place for them.
 
     :raises ExchangeError: told here, by the column's name, and not by a query of Spark's some time later.
     """
@@ -149,13 +153,17 @@ def cut_by_tasks(blocks: Blocks, rows_per_batch: int) -> tuple[pa.Schema, list[r
     sizes = [*blocks.sizes, *(table.nbytes for table in blocks.tables)]
     ask = ray.remote(num_cpus=0, max_retries=-1)(_schema)
     make = ray.remote(num_cpus=0, max_retries=-1)(_streams_of_block)
-    schema = common(got([last for (last,) in in_turn([partial(_only, ask, ref) for ref in refs])]))
-    starts = []
+    schemas = got([last for (last,) in in_turn([partial(_only, ask, ref) for ref in refs])])
+    schema = common(schemas)
+    made: list[list[ray.ObjectRef]] = []
+    limit = _tasks_at_a_time()
     for ref, size in zip(refs, sizes, strict=True):
         parts = max(1, -(-size // STREAM_BYTES))
-        starts.append(partial(make.options(num_returns=parts + 1).remote, ref, schema, parts, rows_per_batch))
-    made = list(in_turn(starts))
-    got([end for *_, end in made])
+        # Its turn comes in Ray, and not here as with in_turn: Spark can begin to read.
+        turn = made[-limit][-1] if len(made) >= limit else None
+        made.append(make.options(num_returns=parts + 1).remote(ref, schema, parts, rows_per_batch, turn))
+    if not all(surely_conforms(each, schema) for each in schemas):
+        got([end for *_, end in made])
     return schema, [stream for *streams, _ in made for stream in streams]
 
 
@@ -164,11 +172,11 @@ def _only(task: Any, block: ray.ObjectRef) -> list[ray.ObjectRef]:
 
 
 def in_turn(starts: Sequence[Callable[[], list[ray.ObjectRef]]]) -> Iterator[list[ray.ObjectRef]]:
-    """Start tasks that need no CPU, no more at a time than the cluster has CPUs: Ray itself would start them all at once.
+    """Start tasks that need no CPU, each when one before it is done and it is its turn.
 
     :param starts: each starts a task and answers its references, of which the last is there when the task is done.
     """
-    limit = max(2, int(ray.cluster_resources().get("CPU", 0)))
+    limit = _tasks_at_a_time()
     running: list[ray.ObjectRef] = []
     for start in starts:
         if len(running) >= limit:
@@ -176,6 +184,15 @@ def in_turn(starts: Sequence[Callable[[], list[ray.ObjectRef]]]) -> Iterator[lis
         refs = start()
         running.append(refs[-1])
         yield refs
+
+
+def _tasks_at_a_time() -> int:
+    """Of those that need no CPU; Ray itself would start them all at once.
+
+    Half as many as the cluster has CPUs: Spark works beside them, and Ray ends idle workers where a node has more of them and of
+    actors than CPUs, so that the next exchange would wait for new ones to start.
+    """
+    return max(2, int(ray.cluster_resources().get("CPU", 0)) // 2)
 
 
 def got(refs: list[ray.ObjectRef]) -> list[Any]:
@@ -193,7 +210,11 @@ def _schema(block: Any) -> pa.Schema:
     return as_table(block).schema
 
 
-def _streams_of_block(block: Any, schema: pa.Schema, parts: int, rows_per_batch: int) -> Iterator[Any]:
-    """Runs in a Ray task; after the streams comes None, which tells that all went well."""
+def _streams_of_block(block: Any, schema: pa.Schema, parts: int, rows_per_batch: int, turn: None) -> Iterator[Any]:
+    """Runs in a Ray task; after the streams comes None, which tells that all went well.
+
+    :param turn: of another task, without which this one does not begin.
+    """
+    del turn
     yield from _cut_one(as_table(block), schema, parts, rows_per_batch)
     yield None

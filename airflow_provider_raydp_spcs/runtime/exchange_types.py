@@ -122,6 +122,19 @@ def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return _table(columns, schema, table.num_rows)
 
 
+def surely_conforms(given: pa.Schema, schema: pa.Schema) -> bool:
+    """Whether :func:`conformed` raises for no table of this schema, whatever its values are."""
+    forms = {field.name: field.type for field in schema}
+    return set(given.names) <= set(forms) and all(_surely_becomes(field.type, forms[field.name]) for field in given)
+
+
+def _surely_becomes(given: pa.DataType, form: pa.DataType) -> bool:
+    if kind.is_dictionary(given):
+        return _surely_becomes(given.value_type, form)
+    wider = pa.binary() if kind.is_fixed_size_binary(given) else _WIDER.get(given)
+    return bool(given == form or kind.is_null(given) or wider == form)
+
+
 def _table(columns: list[Any], schema: pa.Schema, rows: int) -> pa.Table:
     if columns:
         return pa.Table.from_arrays(columns, schema=schema)

@@ -80,6 +80,12 @@ with spark_session(executors=2, executor_cores=1, executor_memory_mib=600, confi
         to_spark(spark, [ray.put(pa.table({"ok": [1]})), ray.put(pa.table({"fine": pa.array([1], pa.time64("us"))}))])
     except ExchangeError as error:
         found["refused"] = str(error)
+    fine, whole = (pa.table({"moment": pa.array([number] * 100, pa.timestamp("ns"))}) for number in (1001, 1000))
+    try:
+        to_spark(spark, [ray.put(whole), ray.put(fine)])
+    except ExchangeError as error:
+        found["refused value"] = str(error)
+    found["whole"] = to_spark(spark, [ray.put(whole)] * 3).where("moment = timestamp_micros(1)").count()
     exchange.SMALL_BYTES, exchange.SURELY_SMALL_BYTES = 64 * 2**20, 8 * 2**20
     try:
         to_ray(spark.sql("SELECT make_interval(1) AS I"))
@@ -156,6 +162,8 @@ def test_large_data_by_tasks_outlives_what_it_was_made_of_and_the_session(came: 
 
 def test_what_cannot_go_is_named(came: dict[str, Any]) -> None:
     assert "column fine has the type time64[us]" in came["refused"]
+    assert "column moment has the type timestamp[ns] and cannot become timestamp[us] unchanged" in came["refused value"]
+    assert came["whole"] == 300
     assert "column I has Spark's type interval" in came["refused back"]
 
 

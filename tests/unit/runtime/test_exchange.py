@@ -25,7 +25,13 @@ from airflow_provider_raydp_spcs.runtime.exchange_streams import (
     cut,
     in_turn,
 )
-from airflow_provider_raydp_spcs.runtime.exchange_types import check_for_ray, conformed, spark_schema_of, to_spark_form
+from airflow_provider_raydp_spcs.runtime.exchange_types import (
+    check_for_ray,
+    conformed,
+    spark_schema_of,
+    surely_conforms,
+    to_spark_form,
+)
 from tests.unit.runtime.exchange_tables import NESTED, PLAIN, WIDER, tables
 
 QUIET = settings(deadline=None, derandomize=True)
@@ -94,6 +100,38 @@ def test_nothing_is_rounded() -> None:
     assert moment == dt.datetime.fromisoformat("1970-01-01T00:00:00.000001")
     large = pa.table({"N": pa.array([2**64 - 1], pa.uint64())})
     assert conformed(large, to_spark_form(large.schema))["N"].to_pylist() == [Decimal(2**64 - 1)]
+
+
+@QUIET
+@given(tables(PLAIN | WIDER | NESTED), tables(PLAIN | WIDER | NESTED))
+def test_no_value_is_refused_where_that_is_known_beforehand(table: pa.Table, other: pa.Table) -> None:
+    for schema in (to_spark_form(table.schema), to_spark_form(other.schema)):
+        if surely_conforms(table.schema, schema):
+            assert conformed(table, schema).num_rows == table.num_rows
+
+
+@pytest.mark.parametrize(
+    ("given", "form", "sure"),
+    [
+        (pa.int64(), pa.int64(), True),
+        (pa.null(), pa.string(), True),
+        (pa.uint64(), pa.decimal128(20, 0), True),
+        (pa.dictionary(pa.int8(), pa.large_string()), pa.string(), True),
+        (pa.binary(3), pa.binary(), True),
+        (pa.int64(), pa.int32(), False),
+        (pa.timestamp("ns"), pa.timestamp("us"), False),
+        (pa.timestamp("s"), pa.timestamp("us"), False),
+        (pa.decimal256(20, 0), pa.decimal128(20, 0), False),
+        (pa.dictionary(pa.int8(), pa.timestamp("ns")), pa.timestamp("us"), False),
+        (pa.list_(pa.timestamp("ns")), pa.list_(pa.timestamp("us")), False),
+    ],
+)
+def test_whether_values_may_be_refused(given: pa.DataType, form: pa.DataType, sure: bool) -> None:
+    ok = pa.field("ok", pa.string())
+    schema = pa.schema([("A", form), ok])
+    assert surely_conforms(pa.schema([("A", given)]), schema) is sure
+    assert surely_conforms(pa.schema([("A", given), ok]), schema) is sure
+    assert not surely_conforms(pa.schema([("A", given), ("more", form)]), schema)
 
 
 def test_blocks_that_differ() -> None:
@@ -232,7 +270,7 @@ def test_what_a_dataset_was_made_of_is_released_after_it_and_not_in_between() ->
     assert released == ["second"]
 
 
-def test_no_more_tasks_are_started_than_the_cluster_has_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_tasks_are_started_than_half_the_clusters_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
     running: set[str] = set()
@@ -249,7 +287,7 @@ def test_no_more_tasks_are_started_than_the_cluster_has_cpus(monkeypatch: pytest
         return refs[:1], refs[1:]
 
     monkeypatch.setattr(ray, "wait", wait)
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 3.0})
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 7.0})
     started = list(in_turn([partial(start, number) for number in range(10)]))
     assert [stream for stream, _ in started] == [f"stream {number}" for number in range(10)]
     assert most == 3
