@@ -63,6 +63,10 @@ class Run:
         """Wait until its job runs."""
         self.airflow.wait(lambda: JobStatus.RUNNING in self.jobs(), 90, f"no job of {self.name} runs")
 
+    def await_count(self) -> None:
+        """Wait until its job has left its row; one that is stopped before has not run."""
+        self.await_line(f"{self.name} line 0")
+
     def jobs(self) -> list[JobStatus]:
         """States of its jobs, by the metadata that the operator gives them."""
         return [job.status for job in self.ray.jobs() if job.metadata.get("run_id") == self.name]

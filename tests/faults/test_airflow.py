@@ -91,7 +91,7 @@ def test_a_running_task_is_marked(airflow: RealAirflow, ray: RayJobsClient, suit
         "Airflow", f"task {MODES[dag]} marked {state} while its job runs", "its job is stopped; the mark stands"
     ) as fault:
         run = Run.start(airflow, ray, fault, dag, 120)
-        run.await_job()
+        run.await_count()
         time.sleep(fault.moment(0, 3))
         airflow.mark(dag, run.name, "job", state)
         fault.struck()
@@ -109,7 +109,7 @@ def test_a_running_task_is_cleared(airflow: RealAirflow, ray: RayJobsClient, sui
         "that job is stopped, and a new one runs to its end: two in all, never both at once",
     ) as fault:
         run = Run.start(airflow, ray, fault, dag, 15, times=2)
-        run.await_job()
+        run.await_count()
         time.sleep(fault.moment(0, 3))
         airflow.clear(dag, run.name, "job")
         fault.struck()

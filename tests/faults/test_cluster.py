@@ -150,7 +150,9 @@ def cut_off(addresses: set[str]) -> Iterator[None]:
             subprocess.run(["iptables", "-w", "-D", "INPUT", *rule, "-j", "DROP"], check=True)
 
 
-def test_a_worker_is_cut_off(airflow: RealAirflow, ray: RayJobsClient, suite: Suite) -> None:
+def test_a_worker_is_cut_off(
+    airflow: RealAirflow, ray: RayJobsClient, clusters: Clusters, suite: Suite, cluster: str
+) -> None:
     needed("iptables", package="iptables")
     if os.geteuid() != 0:
         lacking("a network is cut by root only")
@@ -161,7 +163,7 @@ def test_a_worker_is_cut_off(airflow: RealAirflow, ray: RayJobsClient, suite: Su
     ) as fault:
         run = Run.counting(airflow, ray, fault)
         time.sleep(fault.moment(0, 8))
-        addresses = {process.environ()["SPCS_INSTANCE_ADDRESS"] for process in WORKER.find(suite)}
+        addresses = {str(each.ip_address) for each in clusters.client.services.instances(f"{cluster}_WORKER")}
         with cut_off(addresses):
             fault.struck(len(addresses))
             time.sleep(15)
