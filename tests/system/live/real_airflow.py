@@ -21,6 +21,23 @@ import httpx
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 FINISHED = frozenset({"success", "failed"})
 LOCKED_ATTEMPTS = 5
+LOCAL_SETTINGS = """
+import os
+
+if "LOCK_SQLITE_FIRST" in os.environ:
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    @event.listens_for(Engine, "connect")
+    def begin_by_hand(connection, record):
+        connection.isolation_level = None
+
+    @event.listens_for(Engine, "begin")
+    def lock(connection):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+"""
+"""Airflow's commands read, then write: where others have written in between, SQLite does not wait, it fails ("database is
+locked"). With the lock from the beginning they wait."""
 
 
 def free_port() -> int:
@@ -83,7 +100,9 @@ class RealAirflow:
 
     def start(self) -> None:
         """Migrate the database, start every component, wait until the DAGs are there."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        settings = self.home / "config" / "airflow_local_settings.py"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(LOCAL_SETTINGS)
         self.command("db", "migrate")
         for name in COMPONENTS:
             self.start_component(name)
@@ -144,9 +163,11 @@ class RealAirflow:
 
     def command(self, *words: str) -> str:
         """Run ``airflow …``; answer its output."""
+        # A migration switches foreign keys off, which no transaction lets it.
+        lock = {} if words[0] == "db" else {"LOCK_SQLITE_FIRST": "1"}
         done = subprocess.run(
             [sys.executable, "-m", "airflow", *words],
-            env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            env=self.environment | lock, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-3000:]
         return done.stdout
