@@ -52,7 +52,7 @@ class Clock:
 
 
 def lines(log: Path, begin: int = 0, end: int | None = None) -> Iterator[tuple[dt.datetime, str]]:
-    """The lines of a log with their times.
+    """The lines of a log with their times, each at least a microsecond after the one before: in order of time they stay in order.
 
     :param begin: first byte; ``end``: the byte behind the last.
     """
@@ -63,13 +63,15 @@ def lines(log: Path, begin: int = 0, end: int | None = None) -> Iterator[tuple[d
     with log.open("rb") as file:
         file.seek(begin)
         position = begin
+        last = dt.datetime.min.replace(tzinfo=dt.UTC)
         for raw in file:
             if end is not None and position >= end:
                 return
             position += len(raw)
             at = bisect.bisect_left(sizes, position)
-            moment = known[at][1] if at < len(known) else time.time()
-            yield dt.datetime.fromtimestamp(moment, dt.UTC), raw.decode(errors="replace").rstrip("\r\n")
+            seen = dt.datetime.fromtimestamp(known[at][1] if at < len(known) else time.time(), dt.UTC)
+            last = max(seen, last + dt.timedelta(microseconds=1))
+            yield last, raw.decode(errors="replace").rstrip("\r\n")
 
 
 def tail(

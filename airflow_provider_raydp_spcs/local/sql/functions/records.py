@@ -190,4 +190,4 @@ def utc(moment: dt.datetime | str) -> str:
     """A time as a TIMESTAMP_NTZ in UTC."""
     if isinstance(moment, str):
         moment = dt.datetime.fromisoformat(moment)
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
