@@ -16,7 +16,7 @@ import psutil
 
 from airflow_provider_raydp_spcs.cli.demo.connection import client_of, connect
 from airflow_provider_raydp_spcs.local.paths import Paths
-from airflow_provider_raydp_spcs.local.runtimes.process import markers
+from airflow_provider_raydp_spcs.local.runtimes.process import containers_of_processes
 from airflow_provider_raydp_spcs.local.services.system_pools import SYSTEM_POOLS
 from airflow_provider_raydp_spcs.spcs.leases import GATE
 from airflow_provider_raydp_spcs.spcs.session import ConnectorSession
@@ -73,9 +73,8 @@ def belongings(
 def processes(home: Path, service: str | None = None) -> list[psutil.Process]:
     """Those of the services of the local Snowflake in this folder, or of one of them; the server itself goes on."""
     found = []
-    for pid, marker in markers().items():
-        identity, name, *_ = marker.split("/")
-        if identity == Paths(home).identity and service in (None, name.rpartition(".")[2]):
+    for pid, container in containers_of_processes(Paths(home).identity).items():
+        if service in (None, container.service.rpartition(".")[2]):
             with suppress(psutil.NoSuchProcess):
                 found.append(psutil.Process(pid))
     return found

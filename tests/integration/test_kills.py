@@ -21,7 +21,7 @@ from airflow_provider_raydp_spcs.cli.demo.connection import connect
 from airflow_provider_raydp_spcs.local import daemon
 from airflow_provider_raydp_spcs.local.environment import client_environment
 from airflow_provider_raydp_spcs.local.paths import Paths
-from airflow_provider_raydp_spcs.local.runtimes.process import marked_processes, markers
+from airflow_provider_raydp_spcs.local.runtimes.process import containers_of_processes, marked_processes
 from airflow_provider_raydp_spcs.local.services.records import ServiceRecord
 from airflow_provider_raydp_spcs.local.store import Store
 from tests.integration.containers import until
@@ -150,10 +150,10 @@ def check_services(home: Path, cursor: Any, done: list[str], begun: str | None) 
     assert there - unsure == expected - unsure, (done, begun)
 
     def served() -> bool:
-        found = [marker.split("/") for marker in markers().values()]
-        return {service.rpartition(".")[2] for identity, service, *_ in found if identity == own} == there
+        found = containers_of_processes(identity).values()
+        return {container.service.rpartition(".")[2] for container in found} == there
 
-    own = Paths(home).identity
+    identity = Paths(home).identity
     until(served)
     for name in there:
         record = cursor.execute(f"DESCRIBE SERVICE {name}").fetchone()

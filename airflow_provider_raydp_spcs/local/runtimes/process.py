@@ -124,13 +124,8 @@ class ProcessRuntime:
         # gRPC's clients connect by IPv6's name for an address of IPv4.
         ends = {(address, port), (f"::ffff:{address}", port)}
         ours = [each.pid for each in psutil.net_connections("tcp") if each.laddr in ends and each.pid]
-        marks = markers()
-        for pid in ours:
-            identity, *rest = marks.get(pid, "").split("/")
-            if identity == self._identity:
-                service, instance, container = rest
-                return Sender(service, int(instance), container)
-        return None
+        marked = containers_of_processes(self._identity)
+        return next((marked[pid] for pid in ours if pid in marked), None)
 
     def sweep(self) -> int:
         """See :class:`~airflow_provider_raydp_spcs.local.runtimes.base.Runtime`."""
@@ -211,11 +206,12 @@ class _Process:
 
 def marked_processes(identity: str) -> list[int]:
     """Processes that containers of the server with this identity started."""
-    return [pid for pid, marker in markers().items() if marker.startswith(f"{identity}/")]
+    return list(containers_of_processes(identity))
 
 
-def markers() -> dict[int, str]:
-    """Process id → its value of :data:`MARKER`, or that of the next one above it that has one.
+def containers_of_processes(identity: str) -> dict[int, Sender]:
+    """Process id → its container, for those of the server with this identity: by :data:`MARKER`, its own or that of the next one
+    above it.
 
     A program that gives itself a title, as Ray's agents do, may write it over its environment.
     """
@@ -234,7 +230,8 @@ def markers() -> dict[int, str]:
             line.append(above[last])
         if last in found:
             found.update(dict.fromkeys(line, found[last]))
-    return found
+    ours = {pid: marker.split("/") for pid, marker in found.items() if marker.startswith(f"{identity}/")}
+    return {pid: Sender(service, int(instance), container) for pid, (_, service, instance, container) in ours.items()}
 
 
 def _claimed_part() -> tuple[int, socket.socket]:

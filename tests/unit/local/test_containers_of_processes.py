@@ -8,7 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_raydp_spcs.local.runtimes.process import MARKER, ProcessRuntime, marked_processes, markers
+from airflow_provider_raydp_spcs.local.runtimes.base import Sender
+from airflow_provider_raydp_spcs.local.runtimes.process import (
+    MARKER,
+    ProcessRuntime,
+    containers_of_processes,
+    marked_processes,
+)
 
 OWN = "e1d2c3/DB.S.ONE/0/main"
 BELOW = """
@@ -34,7 +40,7 @@ def family() -> Iterator[tuple[int, int]]:
 
 
 def test_what_is_below_a_marked_process_is_its_containers(family: tuple[int, int]) -> None:
-    assert {pid: marker for pid, marker in markers().items() if pid in family} == dict.fromkeys(family, OWN)
+    assert containers_of_processes("e1d2c3") == dict.fromkeys(family, Sender("DB.S.ONE", 0, "main"))
     assert sorted(marked_processes("e1d2c3")) == sorted(family)
     assert not set(family) & set(marked_processes("e1d2c4"))
 
